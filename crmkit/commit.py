@@ -1,0 +1,439 @@
+"""Applies a plan to the CRM: one transaction, all of it or none. Only this module writes records.
+
+What it writes is read from the plan's tables, never worked out anew; what it reports is read back
+from the CRM inside the same transaction, and a difference undoes everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from crmkit import crm
+from crmkit.database import Database
+from crmkit.entities import Child, Entity, FieldType, Slot
+from crmkit.errors import CommitError, StalePlanError
+from crmkit.plan import Plan
+from crmkit.records import Column, Shape, children
+from crmkit.sql import Query, join, name, names, sql
+
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class BatchHeader:
+    """What a batch remembers of its import.
+
+    Attributes:
+        source: Name of the source, for people.
+        source_sha256: Fingerprint of the source's bytes.
+        mapping, settings, balance: JSON.
+        backup: Name of the backup made before.
+    """
+
+    import_id: str
+    committed_at: datetime
+    committed_by: str
+    source: str
+    source_sha256: str
+    row_count: int
+    mapping: str
+    settings: str
+    balance: str
+    backup: str
+
+
+def commit(db: Database, plan: Plan, header: BatchHeader, *, progress: Progress) -> int:
+    """Write a plan to the attached CRM as one batch.
+
+    Args:
+        db: The import's file with the plan's tables; the CRM is attached as `crm`, writable.
+        progress: Told the share done; may raise CancelledError, which leaves the CRM as it was.
+
+    Returns:
+        The batch's id.
+
+    Raises:
+        StalePlanError: The CRM changed since the plan was made.
+        CommitError: The CRM would not hold what the plan says; nothing was written.
+    """
+    with db.atomic():
+        check_fresh(db, plan)
+        batch = _next_id(db, "batch")
+        _add_list_items(db, batch)
+        db.run(_item_ids_sql())
+        steps = len(plan.entities)
+        for number, entity in enumerate(plan.entities):
+            progress(number / steps, f"Writing {entity.plural['en'].lower()}")
+            _write_entity(db, plan, entity, batch, header.committed_at)
+        progress(0.95, "Recording the selections")
+        for entity in plan.entities:
+            _select(db, entity, batch, header)
+        _insert_batch(db, batch, header)
+        for table in [e.id for e in plan.entities] + [c.id for c in _all_children(plan)]:
+            _raise_counter(db, table)
+        crm.raise_revision(db)
+        _verify(db, plan, batch)
+    progress(1.0, "Done")
+    return batch
+
+
+def check_fresh(db: Database, plan: Plan) -> None:
+    """Refuse a plan that was made on another state of the CRM.
+
+    Raises:
+        StalePlanError: The CRM was written since.
+    """
+    if crm.revision(db) != plan.revision:
+        raise StalePlanError(
+            "The CRM changed since this preview was made, so nothing was imported.",
+            mend="Look at the new preview and import again.",
+        )
+
+
+def written_counts(db: Database, entity: Entity, batch: int) -> dict[str, int]:
+    """How many records of an entity a batch added and changed, counted in the attached CRM."""
+    added, changed = db.row(
+        sql(
+            "select count(*) filter (created_by_batch = {batch}),"
+            " count(*) filter (updated_by_batch = {batch}) from {t}",
+            batch=batch,
+            t=crm.table(entity.id),
+        )
+    )
+    return {"new": added, "changed": changed}
+
+
+def _write_entity(db: Database, plan: Plan, entity: Entity, batch: int, at: datetime) -> None:
+    shape = plan.shapes[entity.id]
+    _insert_new(db, shape, batch, at)
+    _log_changes(db, shape, batch)
+    _update_changed(db, shape, batch, at)
+    for slot, columns in shape.slots():
+        _write_slot(db, shape, slot, columns, batch, at)
+    for child in children(plan.matchers[entity.id]):
+        _insert_children(db, entity, child, batch, at)
+
+
+def _stored(shape: Shape) -> list[tuple[Column, str]]:
+    """The record's own columns, each with the column of the CRM that stores it."""
+    return [(c, crm.column(c.field) if c.field is not None else c.id) for c in shape.own]
+
+
+def _values_sql(columns: Iterable[Column]) -> tuple[Query, Query]:
+    """A plan's cells as the CRM stores them, over `after`: values, and joins to list items."""
+    values, joins = [], []
+    for column in columns:
+        field = column.field
+        if field is None or field.type is not FieldType.LIST:
+            values.append(name("after", column.id))
+            continue
+        item = name(f"{column.id} item")
+        values.append(sql("{item}.id", item=item))
+        joins.append(
+            sql(
+                "left join item_id as {item} on {item}.list = {list} and {item}.name = after.{column}",
+                item=item,
+                list=field.list,
+                column=name(column.id),
+            )
+        )
+    return join(", ", values), join(" ", joins)
+
+
+def _insert_new(db: Database, shape: Shape, batch: int, at: datetime) -> None:
+    stored = _stored(shape)
+    values, joins = _values_sql(column for column, _ in stored)
+    db.run(
+        sql(
+            """
+            insert into {table} (id, {columns}, created_at, created_by_batch)
+            select after.id, {values}, {at}, {batch}
+            from {after} as after
+            join {record} as record on record.record_no = after.record_no and record.status = 'new'
+            {joins}
+            """,
+            table=crm.table(shape.entity.id),
+            columns=names(stored_as for _, stored_as in stored),
+            values=values,
+            at=at,
+            batch=batch,
+            after=name(f"{shape.entity.id}_after"),
+            record=name(f"{shape.entity.id}_record"),
+            joins=joins,
+        )
+    )
+
+
+def _log_changes(db: Database, shape: Shape, batch: int) -> None:
+    """The log keeps what each changed cell was and became, so that it can be taken back."""
+    for column in shape.columns:
+        db.run(
+            sql(
+                """
+                insert into crm.change
+                select {batch}, {entity}, after.id, {field},
+                    cast(before.{column} as varchar), cast(after.{column} as varchar)
+                from {after} as after
+                join {before} as before on before.record_no = after.record_no
+                where before.{column} is distinct from after.{column}
+                """,
+                batch=batch,
+                entity=shape.entity.id,
+                field=column.id,
+                column=name(column.id),
+                after=name(f"{shape.entity.id}_after"),
+                before=name(f"{shape.entity.id}_before"),
+            )
+        )
+
+
+def _update_changed(db: Database, shape: Shape, batch: int, at: datetime) -> None:
+    entity, stored = shape.entity, _stored(shape)
+    values, joins = _values_sql(column for column, _ in stored)
+    db.run(
+        sql(
+            """
+            update {table} as record set {assignments}
+            from (
+                select {columns} from (
+                    select after.id, {values} from {after} as after
+                    join {before} as before on before.record_no = after.record_no
+                    {joins}
+                ) as cells(id, {columns_only})
+            ) as changed
+            where record.id = changed.id
+            """,
+            table=crm.table(entity.id),
+            assignments=join(
+                ", ",
+                (sql("{c} = changed.{c}", c=name(stored_as)) for _, stored_as in stored),
+            ),
+            columns=names(["id", *(stored_as for _, stored_as in stored)]),
+            columns_only=names(stored_as for _, stored_as in stored),
+            values=values,
+            after=name(f"{entity.id}_after"),
+            before=name(f"{entity.id}_before"),
+            joins=joins,
+        )
+    )
+    # A record also counts as changed when only something below it was added.
+    db.run(
+        sql(
+            "update {table} as record set updated_at = {at}, updated_by_batch = {batch}"
+            " from (select id from {record} where status = 'changed') as changed"
+            " where record.id = changed.id",
+            table=crm.table(entity.id),
+            at=at,
+            batch=batch,
+            record=name(f"{entity.id}_record"),
+        )
+    )
+
+
+def _write_slot(
+    db: Database, shape: Shape, slot: Slot, columns: tuple[Column, ...], batch: int, at: datetime
+) -> None:
+    """Write the one child of a slot: changed where the record has it, else added."""
+    cell = columns[0].cell
+    if cell is None or cell.target.child is None:
+        raise AssertionError("a slot's columns come from cells")
+    child, entity = cell.target.child, shape.entity
+    fields = [c.field.id for c in columns if c.field is not None]
+    db.run(
+        sql(
+            """
+            create or replace temp table slot_row as
+            select after.id as owner_id, known.id as known_id, {values}
+            from {after} as after
+            left join {table} as known on known.{owner} = after.id and known.slot = {slot}
+                and known.deleted_at is null
+            where {filled} or known.id is not null
+            """,
+            values=join(
+                ", ",
+                (
+                    sql("after.{c} as {f}", c=name(c.id), f=name(f))
+                    for c, f in zip(columns, fields, strict=True)
+                ),
+            ),
+            after=name(f"{entity.id}_after"),
+            table=crm.table(child.id),
+            owner=name(f"{entity.id}_id"),
+            slot=slot.id,
+            filled=join(" or ", (sql("after.{c} is not null", c=name(c.id)) for c in columns)),
+        )
+    )
+    db.run(
+        sql(
+            "update {table} as record set {assignments}, updated_at = {at}, updated_by_batch = {batch}"
+            " from slot_row as row where record.id = row.known_id and ({differs})",
+            table=crm.table(child.id),
+            assignments=join(", ", (sql("{f} = row.{f}", f=name(f)) for f in fields)),
+            at=at,
+            batch=batch,
+            differs=join(
+                " or ", (sql("record.{f} is distinct from row.{f}", f=name(f)) for f in fields)
+            ),
+        )
+    )
+    db.run(
+        sql(
+            """
+            insert into {table} (id, {owner}, slot, rank, {fields}, created_at, created_by_batch)
+            select {next} - 1 + row_number() over (order by owner_id), owner_id, {slot}, 1, {fields},
+                {at}, {batch}
+            from slot_row where known_id is null
+            """,
+            table=crm.table(child.id),
+            owner=name(f"{entity.id}_id"),
+            fields=names(fields),
+            next=_counter(child.id),
+            slot=slot.id,
+            at=at,
+            batch=batch,
+        )
+    )
+    _raise_counter(db, child.id)
+
+
+def _insert_children(db: Database, entity: Entity, child: Child, batch: int, at: datetime) -> None:
+    field = child.fields[0]
+    value, lookup = sql("after.value"), sql("")
+    if field.type is FieldType.LIST:
+        value = sql("item.id")
+        lookup = sql(
+            "join item_id as item on item.list = {list} and item.name = after.value",
+            list=field.list,
+        )
+    db.run(
+        sql(
+            """
+            insert into {table} (id, {owner}, slot, rank, {field}, created_at, created_by_batch)
+            select {next} - 1 + row_number() over (order by owner_id, slot, rank, key),
+                after.owner_id, after.slot, after.rank, {value}, {at}, {batch}
+            from {after} as after {lookup}
+            """,
+            table=crm.table(child.id),
+            owner=name(f"{entity.id}_id"),
+            field=name(crm.column(field)),
+            next=_counter(child.id),
+            value=value,
+            at=at,
+            batch=batch,
+            after=name(f"{entity.id}_{child.id}_after"),
+            lookup=lookup,
+        )
+    )
+    _raise_counter(db, child.id)
+
+
+def _add_list_items(db: Database, batch: int) -> None:
+    db.run(
+        sql(
+            "insert into crm.list_item (id, list, name, code, deleted, created_by_batch)"
+            " select id, list, name, '', false, {batch} from new_item order by id",
+            batch=batch,
+        )
+    )
+    db.run(sql("insert into crm.list_alias select list, alias, id from new_item order by id"))
+
+
+def _item_ids_sql() -> Query:
+    return sql(
+        "create or replace temp table item_id as select list, name, min(id) as id"
+        " from crm.list_item where not deleted group by list, name"
+    )
+
+
+def _select(db: Database, entity: Entity, batch: int, header: BatchHeader) -> None:
+    """Record what the batch added and what it changed as two selections."""
+    marks = {"new": "created_by_batch", "changed": "updated_by_batch"}
+    for kind, mark in marks.items():
+        selection = _next_id(db, "selection")
+        db.run(
+            sql(
+                "insert into crm.selection values ({id}, {name}, {entity}, {batch}, {kind}, {at})",
+                id=selection,
+                name=f"{entity.plural['en']} {kind} in {header.source}, {header.committed_at:%Y-%m-%d %H:%M}",
+                entity=entity.id,
+                batch=batch,
+                kind=kind,
+                at=header.committed_at,
+            )
+        )
+        db.run(
+            sql(
+                "insert into crm.selection_member select {id}, id from {t} where {mark} = {batch}",
+                id=selection,
+                t=crm.table(entity.id),
+                mark=name(mark),
+                batch=batch,
+            )
+        )
+
+
+def _insert_batch(db: Database, batch: int, header: BatchHeader) -> None:
+    db.run(
+        sql(
+            "insert into crm.batch values ({id}, {import_id}, {at}, {by}, {source}, {sha256}, {rows},"
+            " {mapping}, {settings}, {balance}, {backup})",
+            id=batch,
+            import_id=header.import_id,
+            at=header.committed_at,
+            by=header.committed_by,
+            source=header.source,
+            sha256=header.source_sha256,
+            rows=header.row_count,
+            mapping=header.mapping,
+            settings=header.settings,
+            balance=header.balance,
+            backup=header.backup,
+        )
+    )
+
+
+def _verify(db: Database, plan: Plan, batch: int) -> None:
+    for entity in plan.entities:
+        planned = dict(
+            db.rows(
+                sql(
+                    "select status, count(*) from {t} where status in ('new', 'changed')"
+                    " group by status order by status",
+                    t=name(f"{entity.id}_record"),
+                )
+            )
+        )
+        written = written_counts(db, entity, batch)
+        if any(written[kind] != planned.get(kind, 0) for kind in written):
+            raise CommitError(
+                "The CRM would not hold what the preview shows, so nothing was imported.",
+                where=f"{entity.plural['en']}: planned {planned}, written {written}",
+                mend="Make the preview again; if it happens twice, report it with the log.",
+            )
+
+
+def _counter(table_id: str) -> Query:
+    return sql("(select next_id from crm.counter where table_id = {t})", t=table_id)
+
+
+def _next_id(db: Database, table_id: str) -> int:
+    number = int(db.value(sql("select {next}", next=_counter(table_id))))
+    db.run(sql("update crm.counter set next_id = next_id + 1 where table_id = {t}", t=table_id))
+    return number
+
+
+def _raise_counter(db: Database, table_id: str) -> None:
+    db.run(
+        sql(
+            "update crm.counter set next_id = greatest(next_id, (select coalesce(max(id), 0) + 1 from {t}))"
+            " where table_id = {id}",
+            t=crm.table(table_id),
+            id=table_id,
+        )
+    )
+
+
+def _all_children(plan: Plan) -> list[Child]:
+    return [child for matcher in plan.matchers.values() for child in children(matcher)]

@@ -1,0 +1,368 @@
+"""The CRM database: its tables, lists, preferences and revision, made from the declarations.
+
+Plain tables that a consultant can query. There are no primary keys or unique indexes: DuckDB keeps
+such an index in memory and checks it row by row, which costs a million-row commit more than the
+commit itself. Ids are given by `counter` and there is one writer, `commit`, so they are unique by
+construction; the tests check it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+import pandas as pd
+from babel import Locale
+
+from crmkit.database import Database
+from crmkit.entities import SCHEMA, Child, Entity, Field, FieldType, Schema
+from crmkit.errors import SettingsError, StorageError
+from crmkit.sql import Query, join, name, sql
+from crmkit.transforms import name_key
+
+FORMAT: Final = 1
+"""Raised when the tables change in a way that an older program cannot read."""
+
+_CATALOG: Final = "crm"
+"""The CRM is always attached under this name, so that every statement says whose table it means."""
+
+_TYPES: Final = {
+    FieldType.TEXT: sql("varchar"),
+    FieldType.LIST: sql("integer"),
+    FieldType.BOOLEAN: sql("boolean"),
+    FieldType.DATE: sql("date"),
+    FieldType.NUMBER: sql("double"),
+    FieldType.ID: sql("integer"),
+}
+
+# Babel's codes for the languages of the declarations.
+_LOCALES: Final = ("en", "nl", "nb", "de", "sv", "da")
+
+
+@dataclass(frozen=True)
+class Preferences:
+    """Choices that hold for the whole workspace.
+
+    Attributes:
+        mandatory_company: A person must belong to a company (SuperOffice's default is yes).
+        default_category: List item given to a new company or person without one; empty for none.
+        default_business: The same for the business.
+        country: ISO code of the workspace's own country: phones without a country are read so.
+    """
+
+    mandatory_company: bool = True
+    default_category: str = ""
+    default_business: str = ""
+    country: str = "NO"
+
+
+def table(table_id: str) -> Query:
+    """A table of the attached CRM."""
+    return name(_CATALOG, table_id)
+
+
+def column(field: Field) -> str:
+    """The column in which a field is stored: a list field holds the id of its item."""
+    return f"{field.id}_id" if field.type is FieldType.LIST else field.id
+
+
+def parent_columns(entity: Entity | Child) -> tuple[str, ...]:
+    """The columns that point to a record's parents: `company_id`, `person_id`."""
+    if isinstance(entity, Child):
+        return tuple(f"{parent}_id" for parent in entity.slots)
+    return (f"{entity.parent}_id",) if entity.parent else ()
+
+
+def create(db: Database, *, preferences: Preferences) -> None:
+    """Make all tables in the attached, empty CRM file, with the built-in lists."""
+    with db.atomic():
+        for statement in _create_sql(SCHEMA):
+            db.run(statement)
+        # Names are stored in English; every language's name and the ISO code find the item.
+        add_list_items(db, "country", _countries())
+        save_preferences(db, preferences)
+
+
+def check_format(db: Database) -> None:
+    """Refuse a CRM that a newer version wrote, or a file that is no CRM.
+
+    Raises:
+        StorageError: The file is not a CRM of this program, or from a newer version.
+    """
+    if not db.has_table("meta", catalog=_CATALOG):
+        raise StorageError(
+            "This file is not a CRM of crmkit.",
+            where="crm.duckdb",
+            mend="Choose another workspace folder, or restore the file from 'backups'.",
+        )
+    version = db.value(sql("select format from {meta}", meta=table("meta")))
+    if version > FORMAT:
+        raise StorageError(
+            "This CRM was written by a newer version of crmkit.",
+            where=f"crm.duckdb, format {version}; this program reads up to format {FORMAT}",
+            mend="Install the newest crmkit and open the workspace again.",
+        )
+
+
+def revision(db: Database) -> int:
+    """The CRM's revision, raised by every write; a plan remembers the one it was made on."""
+    return int(db.value(sql("select revision from {meta}", meta=table("meta"))))
+
+
+def raise_revision(db: Database) -> None:
+    """Say that the CRM changed, so that plans made before are seen to be stale."""
+    db.run(sql("update {meta} set revision = revision + 1", meta=table("meta")))
+
+
+def load_preferences(db: Database) -> Preferences:
+    """The workspace's preferences."""
+    stored = dict(db.rows(sql("select key, value from {t} order by key", t=table("preference"))))
+    return Preferences(
+        mandatory_company=stored["mandatory_company"] == "true",
+        default_category=stored["default_category"],
+        default_business=stored["default_business"],
+        country=stored["country"],
+    )
+
+
+def save_preferences(db: Database, preferences: Preferences) -> None:
+    """Store the workspace's preferences. A default that is not in its list yet is added to it."""
+    for list_id in ("category", "business"):
+        if default := getattr(preferences, f"default_{list_id}"):
+            add_list_items(db, list_id, [(default, "", ())])
+    values = {
+        "mandatory_company": "true" if preferences.mandatory_company else "false",
+        "default_category": preferences.default_category,
+        "default_business": preferences.default_business,
+        "country": preferences.country,
+    }
+    db.run(sql("delete from {t}", t=table("preference")))
+    for key, value in values.items():
+        db.run(
+            sql(
+                "insert into {t} values ({key}, {value})",
+                t=table("preference"),
+                key=key,
+                value=value,
+            )
+        )
+    raise_revision(db)
+
+
+def load_schema(db: Database) -> Schema:
+    """The declarations with this workspace's custom fields."""
+    rows = db.rows(
+        sql(
+            "select entity, field, label, type, length, list from {t} order by entity, field",
+            t=table("custom_field"),
+        )
+    )
+    fields: dict[str, tuple[Field, ...]] = {}
+    for entity, field_id, label, kind, length, list_id in rows:
+        labels = dict.fromkeys(("en", "nl", "no", "de", "sv", "da"), label)
+        field = Field(field_id, labels, FieldType(kind), length, list_id, custom=True)
+        fields[entity] = (*fields.get(entity, ()), field)
+    return SCHEMA.with_custom_fields(fields)
+
+
+def add_custom_field(db: Database, entity: Entity, field: Field) -> None:
+    """Add a field of this workspace's own, as a real typed column on its entity.
+
+    Raises:
+        SettingsError: The entity has a field of this id, or the field cannot be stored.
+    """
+    taken = {column(known) for known in load_schema(db).entity(entity.id).fields}
+    if column(field) in taken or not field.id.isidentifier() or field.type is FieldType.ID:
+        raise SettingsError(
+            "This custom field cannot be added.",
+            where=f"{entity.labels['en']}: {field.id}",
+            mend="Choose another short name of letters, digits and underscores.",
+        )
+    with db.atomic():
+        db.run(
+            sql(
+                "alter table {t} add column {column} {type}",
+                t=table(entity.id),
+                column=name(column(field)),
+                type=_TYPES[field.type],
+            )
+        )
+        db.run(
+            sql(
+                "insert into {t} values ({entity}, {field}, {label}, {type}, {length}, {list})",
+                t=table("custom_field"),
+                entity=entity.id,
+                field=field.id,
+                label=field.labels["en"],
+                type=field.type.value,
+                length=field.length,
+                list=field.list,
+            )
+        )
+        raise_revision(db)
+
+
+def add_list_items(
+    db: Database, list_id: str, items: Iterable[tuple[str, str, tuple[str, ...]]]
+) -> None:
+    """Add items (name, code, other names) to a list. A name that it has, in any case, stays as it is."""
+    frame = pd.DataFrame(
+        [
+            (item, code, alias)
+            for item, code, aliases in items
+            for alias in dict.fromkeys((item, *filter(None, (code,)), *aliases))
+        ],
+        columns=["item", "code", "alias"],
+    )
+    db.register("new_items", frame)
+    try:
+        db.run(
+            sql(
+                """
+                insert into {list_item} (id, list, name, code, deleted)
+                select {next} + row_number() over (order by item), {list_id}, item, code, false
+                from (select item, min(code) as code from new_items group by item)
+                where {key} not in (select alias from {list_alias} where list = {list_id})
+                """,
+                list_item=table("list_item"),
+                list_alias=table("list_alias"),
+                next=sql("(select coalesce(max(id), 0) from {t})", t=table("list_item")),
+                list_id=list_id,
+                key=name_key(sql("item")),
+            )
+        )
+        db.run(
+            sql(
+                """
+                insert into {list_alias}
+                select {list_id}, alias, min(item_id)
+                from (
+                    select {key} as alias, list_item.id as item_id
+                    from new_items
+                    join {list_item} as list_item on list_item.name = item and list = {list_id}
+                )
+                where alias not in (select alias from {list_alias} where list = {list_id})
+                group by alias
+                """,
+                list_item=table("list_item"),
+                list_alias=table("list_alias"),
+                list_id=list_id,
+                key=name_key(sql("new_items.alias")),
+            )
+        )
+    finally:
+        db.unregister("new_items")
+
+
+def record_sql(entity: Entity | Child, fields: Iterable[Field]) -> Query:
+    """Records as a person reads them: parents, ids and fields, with the names of list items.
+
+    Deleted records are left out.
+    """
+    columns = [sql("record.id"), *(name("record", parent) for parent in parent_columns(entity))]
+    if isinstance(entity, Child):
+        columns += [sql("record.slot"), sql("record.rank")]
+    joins = []
+    for field in fields:
+        if field.type is not FieldType.LIST:
+            columns.append(name("record", field.id))
+            continue
+        item = name(f"{field.id}_item")
+        columns.append(sql("{item}.name as {field}", item=item, field=name(field.id)))
+        joins.append(
+            sql(
+                "left join {list_item} as {item} on {item}.id = record.{column}",
+                list_item=table("list_item"),
+                item=item,
+                column=name(column(field)),
+            )
+        )
+    return sql(
+        "select {columns} from {t} as record {joins} where record.deleted_at is null",
+        columns=join(", ", columns),
+        t=table(entity.id),
+        joins=join(" ", joins),
+    )
+
+
+def _create_sql(schema: Schema) -> list[Query]:
+    fixed = (
+        sql("create table crm.meta (format integer, revision integer, created_at timestamp)"),
+        sql(
+            "insert into crm.meta values ({format}, 0, {now})",
+            format=FORMAT,
+            now=datetime.now(UTC).replace(tzinfo=None),
+        ),
+        sql("create table crm.preference (key varchar, value varchar)"),
+        # Ids are never used twice, not even after an undo: a counter outlives what it counted.
+        sql("create table crm.counter (table_id varchar, next_id integer)"),
+        sql(
+            "create table crm.list_item (id integer, list varchar, name varchar, code varchar,"
+            " deleted boolean, created_by_batch integer)"
+        ),
+        # The normal form of every name that finds an item: its own, its code, other languages.
+        sql("create table crm.list_alias (list varchar, alias varchar, item_id integer)"),
+        sql(
+            "create table crm.external_key (system varchar, key varchar, entity varchar, record_id integer)"
+        ),
+        sql(
+            "create table crm.custom_field (entity varchar, field varchar, label varchar,"
+            " type varchar, length integer, list varchar)"
+        ),
+        sql(
+            "create table crm.batch (id integer, import_id varchar, committed_at timestamp,"
+            " committed_by varchar, source varchar, source_sha256 varchar, row_count integer,"
+            " mapping json, settings json, balance json, backup varchar)"
+        ),
+        sql(
+            "create table crm.change (batch_id integer, entity varchar, record_id integer,"
+            " field varchar, before varchar, after varchar)"
+        ),
+        sql(
+            "create table crm.selection (id integer, name varchar, entity varchar, batch_id integer,"
+            " kind varchar, created_at timestamp)"
+        ),
+        sql("create table crm.selection_member (selection_id integer, record_id integer)"),
+    )
+    records: tuple[Entity | Child, ...] = (*schema.entities, *schema.children)
+    counted = [record.id for record in records] + ["batch", "selection"]
+    counters = [sql("insert into crm.counter values ({t}, 1)", t=table_id) for table_id in counted]
+    return [*fixed, *(_create_table_sql(record) for record in records), *counters]
+
+
+def _create_table_sql(record: Entity | Child) -> Query:
+    columns = [sql("id integer")]
+    columns += [sql("{parent} integer", parent=name(parent)) for parent in parent_columns(record)]
+    fields = record.fields
+    if isinstance(record, Child):
+        columns += [sql("slot varchar"), sql("rank integer")]
+        if record.form is not None:
+            columns.append(sql("description varchar"))
+    else:
+        fields = record.stored
+    columns += [
+        sql("{column} {type}", column=name(column(field)), type=_TYPES[field.type])
+        for field in fields
+    ]
+    columns += [
+        sql("created_at timestamp"),
+        sql("created_by_batch integer"),
+        sql("updated_at timestamp"),
+        sql("updated_by_batch integer"),
+        sql("deleted_at timestamp"),
+    ]
+    return sql("create table {t} ({columns})", t=table(record.id), columns=join(", ", columns))
+
+
+def _countries() -> list[tuple[str, str, tuple[str, ...]]]:
+    """Name in English, ISO code, and the names in the six languages (source: Unicode CLDR)."""
+    territories = [Locale(code).territories for code in _LOCALES]
+    return [
+        (english, code, tuple(language[code] for language in territories if code in language))
+        for code, english in sorted(territories[0].items())
+        if len(code) == 2
+        and code.isalpha()
+        and code not in {"EU", "EZ", "UN", "XA", "XB", "ZZ", "QO"}
+    ]

@@ -1,0 +1,276 @@
+"""Opens DuckDB files, waits for them, runs SQL, keeps transactions: the only module that connects.
+
+No file stays open while a person thinks. DuckDB lets one process write, and only when nobody else
+has the file open, so every use is `with opened(path) as db:` for the seconds that it takes, and a
+file that somebody else holds is waited for, then reported in plain words.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+import pandas as pd
+
+from crmkit.errors import CancelledError, StorageError
+from crmkit.sql import Query, literal, name, sql
+
+log = logging.getLogger(__name__)
+
+WAIT_SECONDS: Final = 20.0
+"""How long a busy file is waited for. A commit of a million rows holds the CRM for about ten."""
+
+MEMORY_LIMIT: Final = "1200MB"
+"""What DuckDB may use before it spills to disk, so that an import fits a laptop beside a browser."""
+
+_BUSY: Final = ("Could not set lock", "Unique file handle conflict", "different configuration")
+_FULL: Final = (
+    "No space left",
+    "Could not write all bytes",
+    "failed to offload",
+    "max_temp_directory",
+)
+
+
+class Database:
+    """One open connection. Rows stay in DuckDB; what comes out is small."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path | None) -> None:
+        self._connection = connection
+        self._in_transaction = False
+        self.path = path
+
+    def run(self, query: Query) -> None:
+        """Run a statement for its effect."""
+        self._execute(query).fetchall()
+
+    def rows(self, query: Query) -> list[tuple[Any, ...]]:
+        """All rows of a result. Always read to the end: a half-read result blocks the connection."""
+        return self._execute(query).fetchall()
+
+    def records(self, query: Query) -> list[dict[str, Any]]:
+        """All rows of a result, each as column -> value."""
+        result = self._execute(query)
+        columns = [column[0] for column in result.description]
+        return [dict(zip(columns, row, strict=True)) for row in result.fetchall()]
+
+    def row(self, query: Query) -> tuple[Any, ...]:
+        """The only row of a result."""
+        (row,) = self.rows(query)
+        return row
+
+    def value(self, query: Query) -> Any:
+        """The only value of a result."""
+        (value,) = self.row(query)
+        return value
+
+    def frame(self, query: Query) -> pd.DataFrame:
+        """A result as a pandas frame, for people in notebooks."""
+        return self._execute(query).df()
+
+    def register(self, table: str, frame: pd.DataFrame) -> None:
+        """Make a pandas frame readable as a table until `unregister`."""
+        self._connection.register(table, frame)
+
+    def unregister(self, table: str) -> None:
+        """Forget a registered frame."""
+        self._connection.unregister(table)
+
+    def has_table(self, table: str, *, catalog: str = "") -> bool:
+        """Whether a table or view of this name exists, in this file or an attached one."""
+        found = self.value(
+            sql(
+                "select count(*) from duckdb_columns() where table_name = {table}"
+                " and database_name = case when {catalog} = '' then current_database()"
+                " else {catalog} end",
+                table=table,
+                catalog=catalog,
+            )
+        )
+        return bool(found)
+
+    @contextmanager
+    def atomic(self) -> Iterator[None]:
+        """All of it or nothing. DuckDB has no nested transactions, so nesting is refused."""
+        if self._in_transaction:
+            raise RuntimeError("atomic() cannot be nested")
+        self._in_transaction = True
+        self._connection.execute("begin")
+        try:
+            yield
+            self.run(sql("commit"))
+        except BaseException:
+            # A failed or interrupted commit has already ended the transaction.
+            try:
+                self._connection.execute("rollback")
+            except duckdb.Error:
+                log.debug("nothing left to roll back")
+            raise
+        finally:
+            self._in_transaction = False
+
+    @contextmanager
+    def attached(
+        self, path: Path, alias: str, *, read_only: bool, wait: float = WAIT_SECONDS
+    ) -> Iterator[None]:
+        """Attach another DuckDB file for the length of a block.
+
+        Raises:
+            StorageError: It is missing, or still busy after `wait` seconds.
+        """
+        if read_only and not path.exists():
+            raise _missing(path)
+        mode = sql(" (read_only)") if read_only else sql("")
+        attach = sql(
+            "attach {path} as {alias}{mode}", path=literal(str(path)), alias=name(alias), mode=mode
+        )
+        _when_free(path, lambda: self._connection.execute(attach.text), wait)
+        try:
+            yield
+        finally:
+            self._connection.execute(sql("detach {alias}", alias=name(alias)).text)
+
+    def interrupt(self) -> None:
+        """Stop the statement that another thread is running; it raises CancelledError there."""
+        self._connection.interrupt()
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._connection.close()
+
+    def _execute(self, query: Query) -> duckdb.DuckDBPyConnection:
+        text, values = query.text, query.values
+        started = time.perf_counter()
+        try:
+            return (
+                self._connection.execute(text, values) if values else self._connection.execute(text)
+            )
+        except duckdb.InterruptException as error:
+            raise CancelledError("The work was stopped.", mend="Nothing was changed.") from error
+        except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+            raise _storage_error(error, self.path) from error
+        except duckdb.FatalException as error:
+            # DuckDB closes the database after these; a full disk during a commit is one.
+            raise _storage_error(error, self.path) from error
+        finally:
+            log.debug("%.3f s: %s", time.perf_counter() - started, text)
+
+
+@contextmanager
+def opened(
+    path: Path, *, read_only: bool = False, wait: float = WAIT_SECONDS, must_exist: bool = True
+) -> Iterator[Database]:
+    """Open a DuckDB file for the length of a block.
+
+    Args:
+        path: The file.
+        read_only: Several programs may read at once; one may write, and then alone.
+        wait: Seconds to wait for a file that is held elsewhere.
+        must_exist: Refuse to make a new file by opening a name that is not there.
+
+    Raises:
+        StorageError: The file is missing, busy, read-only, damaged or of another version.
+    """
+    if (must_exist or read_only) and not path.exists():
+        raise _missing(path)
+    connection = _when_free(path, lambda: duckdb.connect(str(path), read_only=read_only), wait)
+    database = Database(connection, path)
+    try:
+        _configure(connection, path.parent)
+        yield database
+    finally:
+        database.close()
+
+
+@contextmanager
+def in_memory() -> Iterator[Database]:
+    """A database without a file, for tests and small calculations."""
+    connection = duckdb.connect(":memory:")
+    try:
+        _configure(connection, None)
+        yield Database(connection, None)
+    finally:
+        connection.close()
+
+
+def _configure(connection: duckdb.DuckDBPyConnection, folder: Path | None) -> None:
+    # The progress bar draws a widget of its own in notebooks; Python variables must not become
+    # tables; nothing is ever fetched from a network.
+    for setting in (
+        "set enable_progress_bar = false",
+        "set python_enable_replacements = false",
+        "set autoinstall_known_extensions = false",
+        "set autoload_known_extensions = false",
+        "set preserve_insertion_order = false",
+    ):
+        connection.execute(setting)
+    connection.execute("set memory_limit = $limit", {"limit": MEMORY_LIMIT})
+    if folder is not None:
+        connection.execute("set temp_directory = $folder", {"folder": str(folder / "spill.tmp")})
+
+
+def _when_free(path: Path, open_it: Any, wait: float) -> Any:
+    deadline = time.monotonic() + wait
+    pause = 0.02
+    while True:
+        try:
+            return open_it()
+        except (duckdb.IOException, duckdb.BinderException, duckdb.ConnectionException) as error:
+            busy = any(sign in str(error) for sign in _BUSY)
+            if not busy:
+                raise _storage_error(error, path) from error
+            if time.monotonic() > deadline:
+                raise StorageError(
+                    "Another program is using this workspace file.",
+                    where=path.name,
+                    mend="Wait until its import is finished, or close other dashboards and"
+                    " notebooks on this workspace, then try again.",
+                ) from error
+            time.sleep(pause)
+            pause = min(pause * 1.5, 0.5)
+
+
+def _missing(path: Path) -> StorageError:
+    return StorageError(
+        "This workspace file does not exist.",
+        where=str(path),
+        mend="Check the folder, or create a new workspace.",
+    )
+
+
+def _storage_error(error: Exception, path: Path | None) -> StorageError:
+    text = str(error)
+    where = path.name if path else ""
+    if any(sign in text for sign in _FULL) or getattr(error, "errno", None) == errno.ENOSPC:
+        return StorageError(
+            "The disk is full.", where=where, mend="Free some space and try again; nothing is lost."
+        )
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return StorageError(
+            "There was not enough memory or disk space for this step.",
+            where=where,
+            mend="Close other programs or free disk space, then try again.",
+        )
+    if "ermission denied" in text or "read-only" in text.lower() or "readonly" in text.lower():
+        return StorageError(
+            "This workspace cannot be written to.",
+            where=where,
+            mend="Ask for write access to the folder, or copy the workspace to another one.",
+        )
+    if "newer" in text and "version" in text:
+        return StorageError(
+            "This file was written by a newer version of the program.",
+            where=where,
+            mend="Install the newest crmkit and open it again.",
+        )
+    return StorageError(
+        "This workspace file cannot be read.",
+        where=where,
+        mend="Restore it from the folder 'backups'. Details are in the log.",
+    )

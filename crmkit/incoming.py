@@ -1,0 +1,462 @@
+"""The incoming cells: what the source says, typed, in the fields that its columns are mapped to.
+
+Nothing is copied here: `cells_sql` is a query over the staged rows that later steps read from. A
+cell that cannot be read is null in it and an issue beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from crmkit import transforms
+from crmkit.crm import Preferences
+from crmkit.database import Database
+from crmkit.entities import Entity, FieldType, Form, Schema, Target
+from crmkit.errors import Level
+from crmkit.mapping import Mapping
+from crmkit.settings import Settings, UnknownItem
+from crmkit.sql import Query, join, name, sql
+
+_LONGEST_ITEM: Final = 239  # SuperOffice's length of a list item's name
+
+
+class IssueCode(StrEnum):
+    """What can be wrong with a cell or a row. The values are stable: exports carry them."""
+
+    ERROR_CELL = "error-cell"
+    UNREADABLE = "unreadable"
+    TOO_LONG = "too-long"
+    NOT_AN_EMAIL = "not-an-email"
+    LOST_ZEROS = "lost-zeros"
+    DIFFERS = "differs"
+    NEW_ITEM = "new-list-item"
+    UNKNOWN_ITEM = "unknown-list-item"
+    AMBIGUOUS = "ambiguous"
+    CLAIMED = "claimed-twice"
+    NAME_MISSING = "name-missing"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One source of values for a target: a column, a part of one, or a constant.
+
+    Attributes:
+        column: Its name in the cells: the target's id, numbered where several columns fill it.
+        raw: The cell's cleaned text, as SQL over the staged row.
+        header: The column's id in the staged table, empty for a constant.
+    """
+
+    target: Target
+    column: str
+    raw: Query
+    header: str
+
+
+@dataclass(frozen=True)
+class Cells:
+    """All cells of an import, and what it takes to read them."""
+
+    cells: tuple[Cell, ...]
+    settings: Settings
+    preferences: Preferences
+
+    def of(self, entity: Entity) -> tuple[Cell, ...]:
+        """The cells that fill an entity or its children."""
+        return tuple(cell for cell in self.cells if cell.target.entity.id == entity.id)
+
+    def single(self, entity: Entity) -> tuple[Cell, ...]:
+        """Those of which a record has one value: its fields, and slots that hold one child."""
+        return tuple(cell for cell in self.of(entity) if not cell.target.multiple)
+
+    def filling(self, target_id: str) -> tuple[Cell, ...]:
+        """The cells that fill a target."""
+        return tuple(cell for cell in self.cells if cell.target.id == target_id)
+
+    def first(self, target_id: str) -> Query:
+        """The first filled cell of a target, over `cell`; null when it is not mapped."""
+        found = [name("cell", cell.column) for cell in self.filling(target_id)]
+        if not found:
+            return sql("null")
+        return found[0] if len(found) == 1 else sql("coalesce({c})", c=join(", ", found))
+
+
+def make_cells(
+    mapping: Mapping, schema: Schema, settings: Settings, preferences: Preferences
+) -> Cells:
+    """The cells of a mapping, in the order of the columns, constants last."""
+    cells: list[Cell] = []
+    for entry in mapping.columns:
+        if entry.target is not None:
+            raw = transforms.cleaned(name("staged", entry.column))
+            cells += _cells_of(schema.target(entry.target), raw, entry.column, cells, schema)
+    for constant in mapping.constants:
+        raw = transforms.cleaned(sql("{value}", value=constant.value))
+        cells += _cells_of(schema.target(constant.target), raw, "", cells, schema)
+    kept = tuple(cell for cell in cells if settings.imports(cell.target.entity))
+    return Cells(kept, settings, preferences)
+
+
+def _cells_of(
+    target: Target, raw: Query, header: str, before: list[Cell], schema: Schema
+) -> list[Cell]:
+    if target.field.composed:
+        return [
+            Cell(part_target, part_target.id, part, header)
+            for part_id, part in transforms.split_name(raw).items()
+            for part_target in (schema.target(f"{target.entity.id}.{part_id}"),)
+        ]
+    number = sum(cell.target.id == target.id for cell in before)
+    column = f"{target.id}/{number + 1}" if number else target.id
+    return [Cell(target, column, raw, header)]
+
+
+def cells_sql(cells: Cells, wanted: Iterable[Cell]) -> Query:
+    """The typed cells of every row that is not left out: `row_no`, `iso`, one column per cell.
+
+    `iso` is the code of the row's own country, or null; a reader of phone numbers falls back on
+    the matched company's country and then on the workspace's.
+    """
+    wanted = tuple(wanted)
+    listed = [cell for cell in wanted if cell.target.field.type is FieldType.LIST]
+    return sql(
+        "select raw.row_no, raw.iso {values} from ({raw}) as raw {joins}"
+        " where not exists (from left_out where left_out.row_no = raw.row_no)",
+        raw=_raw_sql(cells, wanted),
+        joins=join(" ", (_list_join(cell, name("raw", cell.column)) for cell in listed)),
+        values=_leading_comma(
+            sql("{value} as {column}", value=_value(cell, cells), column=name(cell.column))
+            for cell in wanted
+        ),
+    )
+
+
+def _raw_sql(cells: Cells, wanted: Iterable[Cell]) -> Query:
+    """The cleaned texts of all staged rows, with the row's country."""
+    country = cells.filling("company.country") or cells.filling("person.country")
+    return sql(
+        "select staged.row_no, {iso} as iso {texts} from staged {join}",
+        iso=sql("of_country.code") if country else sql("cast(null as varchar)"),
+        texts=_leading_comma(
+            sql("{raw} as {column}", raw=cell.raw, column=name(cell.column)) for cell in wanted
+        ),
+        join=_list_join(country[0], country[0].raw, "of_country") if country else sql(""),
+    )
+
+
+def _list_join(cell: Cell, text: Query, alias: str = "") -> Query:
+    return sql(
+        "left join list_value as {alias} on {alias}.list = {list} and {alias}.text = {text}",
+        alias=name(alias or f"{cell.column} item"),
+        list=cell.target.field.list,
+        text=text,
+    )
+
+
+def _leading_comma(queries: Iterable[Query]) -> Query:
+    return join("", (sql(", {query}", query=query) for query in queries))
+
+
+def _value(cell: Cell, cells: Cells) -> Query:
+    if cell.target.field.type is FieldType.LIST:
+        return name(f"{cell.column} item", "name")
+    text = name("raw", cell.column)
+    value = transforms.reading(text, cell.target.field)
+    zeros = _lost_zeros(cell, cells)
+    if zeros is not None and cells.settings.restore_zeros:
+        lost, mended = zeros
+        value = sql(
+            "case when {lost} then {mended} else {v} end", lost=lost, mended=mended, v=value
+        )
+    unusable = join(" or ", (fault.condition for fault in _faults(cell)))
+    return sql("case when {unusable} then null else {v} end", unusable=unusable, v=value)
+
+
+@dataclass(frozen=True)
+class _Fault:
+    """What can be wrong with a cell: a condition over its cleaned text, and what to say then."""
+
+    code: IssueCode
+    level: Level
+    condition: Query
+    message: Query
+    mend: Query
+
+
+def _faults(cell: Cell) -> list[_Fault]:
+    """What makes a cell unusable."""
+    text, field = name("raw", cell.column), cell.target.field
+    faults = [
+        _Fault(
+            IssueCode.ERROR_CELL,
+            Level.ERROR,
+            sql(
+                "(starts_with({text}, '#') and list_contains({errors}, upper({text})))",
+                text=text,
+                errors=transforms.ERROR_CELLS,
+            ),
+            sql(
+                "'The cell holds the error ' || {text} || ' of a formula. It is left empty.'",
+                text=text,
+            ),
+            sql("'Mend the formula in the file.'"),
+        )
+    ]
+    length = _LONGEST_ITEM if field.type is FieldType.LIST else field.length
+    if length is not None:
+        faults.append(
+            _Fault(
+                IssueCode.TOO_LONG,
+                Level.ERROR,
+                sql("length({text}) > {length}", text=text, length=length),
+                sql(
+                    "'The text has ' || length({text}) || ' characters; ' || {label} || ' takes '"
+                    " || {length} || '. It is left empty.'",
+                    text=text,
+                    label=cell.target.label,
+                    length=length,
+                ),
+                sql("'Shorten it in the file.'"),
+            )
+        )
+    if field.type not in (FieldType.TEXT, FieldType.LIST):
+        faults.append(
+            _Fault(
+                IssueCode.UNREADABLE,
+                Level.ERROR,
+                sql(
+                    "({text} is not null and {v} is null)",
+                    text=text,
+                    v=transforms.reading(text, field),
+                ),
+                sql(
+                    "'This cannot be read as ' || {what} || '. It is left empty.'",
+                    what=_TYPES[field.type][0],
+                ),
+                sql("{mend}", mend=_TYPES[field.type][1]),
+            )
+        )
+    child, slot = cell.target.child, cell.target.slot
+    if child is not None and slot is not None and slot.id == Form.EMAIL.value:
+        faults.append(
+            _Fault(
+                IssueCode.NOT_AN_EMAIL,
+                Level.ERROR,
+                sql("not coalesce({ok}, true)", ok=transforms.is_email(text)),
+                sql("'This is not an e-mail address. It is left empty.'"),
+                sql("'Correct it in the file, one address to a cell.'"),
+            )
+        )
+    return faults
+
+
+_TYPES: Final = {
+    FieldType.BOOLEAN: ("yes or no", "Write yes or no in the file."),
+    FieldType.DATE: ("a date", "Write it as day.month.year or year-month-day in the file."),
+    FieldType.NUMBER: ("a number", "Write digits with one decimal sign in the file."),
+    FieldType.ID: ("an ID", "Use the ID as the CRM shows it, digits only."),
+}
+
+
+def _lost_zeros(cell: Cell, cells: Cells) -> tuple[Query, Query] | None:
+    """Where a number has fewer digits than its country's numbers, and the number with its zeros."""
+    text = name("raw", cell.column)
+    iso = sql("coalesce(raw.iso, {country})", country=cells.preferences.country)
+    digits = sql("regexp_full_match({text}, '[0-9]+')", text=text)
+    if cell.target.field.id == "zip_code":
+        lengths = (
+            sql("when {code} then {length}", code=code, length=length)
+            for code, length in transforms.ZIP_LENGTHS.items()
+        )
+        whole = sql("(case {iso} {lengths} end)", iso=iso, lengths=join(" ", lengths))
+        return (
+            sql("({digits} and length({text}) < {whole})", digits=digits, text=text, whole=whole),
+            sql("lpad({text}, {whole}, '0')", text=text, whole=whole),
+        )
+    child = cell.target.child
+    if child is None or child.form is not Form.PHONE:
+        return None
+    # Only where the country dials a zero first and what is left is a whole national number.
+    national = sql(
+        "exists (from dialling as d where d.iso = {iso} and d.trunk = '0'"
+        " and list_contains(d.lengths, length({text})))",
+        iso=iso,
+        text=text,
+    )
+    return (
+        sql(
+            "({digits} and not starts_with({text}, '0') and {national})",
+            digits=digits,
+            text=text,
+            national=national,
+        ),
+        sql("('0' || {text})", text=text),
+    )
+
+
+def make_list_values(db: Database, cells: Cells) -> None:
+    """Make `list_value` (list, text, name, code, unknown): the item that each different text means.
+
+    Unknown texts become new items, the default or blank, as the settings say. New items are listed
+    in `new_item` (list, name, alias, id), which the commit adds. A deleted item's name is not made
+    anew (reference: superoffice-import.md section 1.8), so its text is unknown and stays blank.
+    """
+    texts = [
+        sql(
+            "select {list} as list, {raw} as text from staged",
+            list=cell.target.field.list,
+            raw=cell.raw,
+        )
+        for cell in cells.cells
+        if cell.target.field.type is FieldType.LIST
+    ] or [sql("select '' as list, '' as text where false")]
+    db.run(
+        sql(
+            """
+            create or replace temp table list_text as
+            select distinct list, text, {alias} as alias
+            from ({texts})
+            where length(text) <= {longest} and not list_contains({errors}, upper(text))
+            """,
+            alias=transforms.name_key(sql("text")),
+            texts=join(" union all ", texts),
+            longest=_LONGEST_ITEM,
+            errors=transforms.ERROR_CELLS,
+        )
+    )
+    db.run(
+        sql(
+            """
+            create or replace table new_item as
+            select list, min(text) as name, alias,
+                (select coalesce(max(id), 0) from crm.list_item)
+                    + row_number() over (order by list, alias) as id
+            from list_text
+            where {adds} and not exists (
+                from crm.list_alias as known
+                where known.list = list_text.list and known.alias = list_text.alias
+            )
+            group by list, alias
+            """,
+            adds=cells.settings.unknown_items is UnknownItem.ADD,
+        )
+    )
+    db.run(
+        sql(
+            """
+            create or replace table list_value as
+            select t.list, t.text, coalesce(item.name, new_item.name, {default}) as name,
+                item.code, item.id is null as unknown
+            from list_text as t
+            left join crm.list_alias as known on known.list = t.list and known.alias = t.alias
+            left join crm.list_item as item on item.id = known.item_id and not item.deleted
+            left join new_item on new_item.list = t.list and new_item.alias = t.alias
+            """,
+            default=_default_item(cells),
+        )
+    )
+
+
+def _default_item(cells: Cells) -> Query:
+    if cells.settings.unknown_items is not UnknownItem.DEFAULT:
+        return sql("null")
+    return sql(
+        "nullif(case t.list when 'category' then {category} when 'business' then {business} end, '')",
+        category=cells.preferences.default_category,
+        business=cells.preferences.default_business,
+    )
+
+
+def make_issues(db: Database, cells: Cells) -> None:
+    """Make `issue`: one row for each cell that cannot be used, or that somebody should look at."""
+    db.run(
+        sql(
+            "create or replace table issue (level varchar, code varchar, entity varchar,"
+            " row_no integer, header varchar, target varchar, value varchar, message varchar,"
+            " mend varchar)"
+        )
+    )
+    for cell in cells.cells:
+        # One narrow scan for each column: faults are rare and the columns are compressed.
+        db.run(_cell_issues_sql(cell, cells))
+        if cell.target.field.type is FieldType.LIST:
+            db.run(_unknown_items_sql(cell, cells))
+
+
+def _cell_issues_sql(cell: Cell, cells: Cells) -> Query:
+    faults = _faults(cell)
+    if (zeros := _lost_zeros(cell, cells)) is not None:
+        restored = cells.settings.restore_zeros
+        faults.append(
+            _Fault(
+                IssueCode.LOST_ZEROS,
+                Level.NOTE if restored else Level.WARNING,
+                zeros[0],
+                sql("'Leading zeros were lost in the file and are restored.'")
+                if restored
+                else sql("'Leading zeros may have been lost. It is written as it stands.'"),
+                sql("{mended}", mended=zeros[1])
+                if restored
+                else sql(
+                    "'Should it be ' || {mended} || '? Settings: restore leading zeros.'",
+                    mended=zeros[1],
+                ),
+            )
+        )
+    return sql(
+        """
+        insert into issue
+        select level, code, {entity}, row_no, {header}, {target}, value, message, mend
+        from (
+            select raw.row_no, {text} as value, case {level} end as level, case {code} end as code,
+                case {message} end as message, case {mend} end as mend
+            from ({raw}) as raw
+            where not exists (from left_out where left_out.row_no = raw.row_no)
+        )
+        where code is not null
+        """,
+        entity=cell.target.entity.id,
+        header=cell.header,
+        target=cell.target.id,
+        text=name("raw", cell.column),
+        level=_when((f.condition, sql("{v}", v=f.level.value)) for f in faults),
+        code=_when((f.condition, sql("{v}", v=f.code.value)) for f in faults),
+        message=_when((f.condition, f.message) for f in faults),
+        mend=_when((f.condition, f.mend) for f in faults),
+        raw=_raw_sql(cells, (cell,)),
+    )
+
+
+def _when(branches: Iterable[tuple[Query, Query]]) -> Query:
+    return join(" ", (sql("when {c} then {v}", c=c, v=v) for c, v in branches))
+
+
+def _unknown_items_sql(cell: Cell, cells: Cells) -> Query:
+    """A note where a new item is first used, a warning at each cell whose value is not taken."""
+    adds = cells.settings.unknown_items is UnknownItem.ADD
+    return sql(
+        """
+        insert into issue
+        select {level}, {code}, {entity}, {row_no}, {header}, {target}, raw.text, {message}, {mend}
+        from (select staged.row_no, {raw} as text from staged) as raw
+        join list_value as item on item.list = {list} and item.text = raw.text and item.unknown
+        where not exists (from left_out where left_out.row_no = raw.row_no) {group}
+        """,
+        level=(Level.NOTE if adds else Level.WARNING).value,
+        code=(IssueCode.NEW_ITEM if adds else IssueCode.UNKNOWN_ITEM).value,
+        entity=cell.target.entity.id,
+        row_no=sql("min(raw.row_no)") if adds else sql("raw.row_no"),
+        header=cell.header,
+        target=cell.target.id,
+        raw=cell.raw,
+        list=cell.target.field.list,
+        message="This value is new and will be added to the list."
+        if adds
+        else "This value is not in the list, so the default or a blank is used.",
+        mend="Settings: choose what happens to new list values."
+        if adds
+        else "Add it to the list, or correct it in the file.",
+        group=sql("group by raw.text") if adds else sql(""),
+    )

@@ -1,0 +1,522 @@
+"""The records of a plan in three tables of one shape: before, incoming, after.
+
+`<entity>_incoming`  what the source says, one row for each incoming record
+`<entity>_before`    the matched record as it stands in the CRM, where there is one
+`<entity>_after`     what a new or changed record will be; others stay as they are
+All three have `record_no` and the columns of the entity's `Shape`; the last two have the record's
+`id`. Nothing else computes a change: the preview shows these tables and the commit writes `after`.
+What a record has in numbers (phones, ...) goes the same way in `<entity>_<child>_*`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from crmkit import transforms
+from crmkit.crm import record_sql
+from crmkit.database import Database
+from crmkit.entities import Child, Entity, Field, FieldType, Form, Slot
+from crmkit.errors import Level
+from crmkit.incoming import Cell, Cells, IssueCode, cells_sql
+from crmkit.matching import Matcher
+from crmkit.settings import Action
+from crmkit.sql import Query, join, name, sql
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a shape.
+
+    Attributes:
+        id: The field's id, or slot and field (`postal.city`), or `company_id` for the parent.
+        slot: The slot whose single child holds the field; None for the record's own.
+        field: The field; None for the parent's id.
+        cell: What fills it from the source; None when it is only there to be given a default.
+        default: What a new record gets when the source says nothing; empty for nothing.
+    """
+
+    id: str
+    slot: Slot | None
+    field: Field | None
+    cell: Cell | None
+    default: str = ""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The columns that before, incoming and after share: what the source can change, no more."""
+
+    entity: Entity
+    columns: tuple[Column, ...]
+
+    @property
+    def own(self) -> tuple[Column, ...]:
+        """The columns of the record's own table."""
+        return tuple(column for column in self.columns if column.slot is None)
+
+    def slots(self) -> Iterator[tuple[Slot, tuple[Column, ...]]]:
+        """The slots that hold one child each, with their columns."""
+        slots = {column.slot.id: column.slot for column in self.columns if column.slot is not None}
+        for slot in slots.values():
+            yield (
+                slot,
+                tuple(c for c in self.columns if c.slot is not None and c.slot.id == slot.id),
+            )
+
+
+def make_shape(matcher: Matcher) -> Shape:
+    """The shape of an entity under a mapping."""
+    entity, preferences = matcher.entity, matcher.cells.preferences
+    columns = []
+    for cell in matcher.cells.single(entity):
+        target = cell.target
+        if target.field.type is FieldType.ID:
+            continue
+        own = target.slot is None or target.child is None
+        column_id = target.field.id if own else target.id.removeprefix(f"{entity.id}.")
+        columns.append(Column(column_id, None if own else target.slot, target.field, cell))
+    if entity.parent:
+        columns.append(Column(f"{entity.parent}_id", None, None, None))
+        return Shape(entity, tuple(columns))
+    # A company may take its name from a person, and a new one the workspace's defaults.
+    defaults = {"name": "", "category": preferences.default_category}
+    defaults |= {"business": preferences.default_business, "country": preferences.country}
+    known = {column.id for column in columns}
+    columns = [
+        Column(c.id, c.slot, c.field, c.cell, "" if c.slot else defaults.get(c.id, ""))
+        for c in columns
+    ]
+    columns += [
+        Column(field_id, None, entity.field(field_id), None, default)
+        for field_id, default in defaults.items()
+        if field_id not in known and (default or field_id == "name")
+    ]
+    return Shape(entity, tuple(columns))
+
+
+def make_incoming(db: Database, matcher: Matcher, shape: Shape) -> None:
+    """Make `<entity>_incoming`. Where the rows of one record differ, the first filled cell counts."""
+    filled = [column for column in shape.columns if column.cell is not None]
+    cells = [column.cell for column in filled if column.cell is not None]
+    blank = [
+        sql("cast(null as {type}) as {column}", type=_type(column), column=name(column.id))
+        for column in shape.columns
+        if column.cell is None
+    ]
+    source = cells_sql(matcher.cells, cells)
+    one = join(
+        ", ",
+        [
+            sql("cell.{cell} as {column}", cell=name(cell.column), column=name(column.id))
+            for column, cell in zip(filled, cells, strict=True)
+        ]
+        + blank,
+    )
+    many = join(
+        ", ",
+        [
+            sql(
+                "arg_min(cell.{cell}, cell.row_no) as {column}",
+                cell=name(cell.column),
+                column=name(column.id),
+            )
+            for column, cell in zip(filled, cells, strict=True)
+        ]
+        + blank,
+    )
+    # Records of one row, mostly all persons, need no aggregation.
+    db.run(
+        sql(
+            """
+            create or replace table {incoming} as
+            select incoming.record_no, {one}
+            from {group} as incoming
+            join ({source}) as cell on cell.row_no = incoming.record_no
+            where incoming.row_count = 1
+            union all
+            select row.record_no, {many}
+            from {row} as row
+            join {group} as incoming on incoming.record_no = row.record_no and incoming.row_count > 1
+            join ({source}) as cell on cell.row_no = row.row_no
+            group by row.record_no
+            """,
+            incoming=matcher.table("incoming"),
+            one=one,
+            many=many,
+            source=source,
+            group=matcher.table("group"),
+            row=matcher.table("row"),
+        )
+    )
+
+
+def report_differences(db: Database, matcher: Matcher, shape: Shape) -> None:
+    """An issue for each cell that loses to an earlier row of the same record."""
+    compared = [(c, c.cell) for c in shape.columns if c.cell is not None and c.cell.header]
+    if not compared:
+        return
+    differs = [
+        sql(
+            "{said} <> {chosen}",
+            said=_compared(column, name("cell", cell.column)),
+            chosen=_compared(column, name("chosen", column.id)),
+        )
+        for column, cell in compared
+    ]
+    db.run(
+        sql(
+            """
+            create or replace temp table differing as
+            select cell.*, row.record_no
+            from {row} as row
+            join {group} as incoming on incoming.record_no = row.record_no and incoming.row_count > 1
+            join ({cells}) as cell on cell.row_no = row.row_no
+            join {incoming} as chosen on chosen.record_no = row.record_no
+            where {differs}
+            """,
+            row=matcher.table("row"),
+            group=matcher.table("group"),
+            cells=cells_sql(matcher.cells, [cell for _, cell in compared]),
+            incoming=matcher.table("incoming"),
+            differs=join(" or ", differs),
+        )
+    )
+    for (column, cell), condition in zip(compared, differs, strict=True):
+        db.run(
+            sql(
+                """
+                insert into issue
+                select {level}, {code}, {entity}, cell.row_no, {header}, {target},
+                    cast(cell.{cell} as varchar),
+                    'Rows of one record differ here. The first filled cell is used: '
+                        || cast(chosen.{column} as varchar),
+                    'Make the rows from row ' || cell.record_no || ' on agree in the file, if this matters.'
+                from differing as cell
+                join {incoming} as chosen on chosen.record_no = cell.record_no
+                where {condition}
+                """,
+                level=Level.WARNING.value,
+                code=IssueCode.DIFFERS.value,
+                entity=matcher.entity.id,
+                header=cell.header,
+                target=cell.target.id,
+                cell=name(cell.column),
+                column=name(column.id),
+                incoming=matcher.table("incoming"),
+                condition=condition,
+            )
+        )
+
+
+def _compared(column: Column, value: Query) -> Query:
+    """A cell without the differences that nobody means: case, spaces, a VAT number's punctuation."""
+    text = sql("cast({value} as varchar)", value=value)
+    form = Form.VAT if column.id == "vat_number" else Form.NAME
+    return transforms.normal_form(text, form)
+
+
+def make_before(db: Database, matcher: Matcher, shape: Shape) -> None:
+    """Make `<entity>_before` from the matched records of the CRM."""
+    fields = [column.field for column in shape.own if column.field is not None]
+    columns = [sql("known.{column}", column=name(column.id)) for column in shape.own]
+    joins = []
+    for slot, slot_columns in shape.slots():
+        alias = name(slot.id)
+        columns += [
+            sql(
+                "{slot}.{field} as {column}",
+                slot=alias,
+                field=name(_field(c).id),
+                column=name(c.id),
+            )
+            for c in slot_columns
+        ]
+        joins.append(
+            sql(
+                "left join {child} as {slot} on {slot}.{owner} = known.id and {slot}.slot = {id}"
+                " and {slot}.deleted_at is null",
+                child=name("crm", _child_id(slot_columns)),
+                slot=alias,
+                owner=name(f"{shape.entity.id}_id"),
+                id=slot.id,
+            )
+        )
+    db.run(
+        sql(
+            """
+            create or replace table {before} as
+            select match.record_no, match.id, {columns}
+            from {match} as match
+            join ({known}) as known on known.id = match.id
+            {joins}
+            where match.decision in ('update', 'skip')
+            """,
+            before=matcher.table("before"),
+            columns=join(", ", columns),
+            match=matcher.table("match"),
+            known=record_sql(shape.entity, fields),
+            joins=join(" ", joins),
+        )
+    )
+
+
+def make_after(db: Database, matcher: Matcher, shape: Shape) -> None:
+    """Make `<entity>_after`: the changed records, then the new ones. The only place that decides a cell."""
+    if matcher.cells.settings.blanks_clear:
+        db.run(
+            sql(
+                "create or replace temp table unread as select distinct row.record_no, issue.target"
+                " from issue join {row} as row on row.row_no = issue.row_no"
+                " where issue.level = 'error' or issue.code = {unknown}",
+                row=matcher.table("row"),
+                unknown=IssueCode.UNKNOWN_ITEM.value,
+            )
+        )
+    changes = join(
+        " or ",
+        (
+            sql(
+                "({after}) is distinct from before.{column}",
+                after=_merged(matcher, c),
+                column=name(c.id),
+            )
+            for c in shape.columns
+        ),
+    )
+    db.run(
+        sql(
+            """
+            create or replace table {after} as
+            select before.record_no, before.id, {merged}
+            from {before} as before
+            join {match} as match on match.record_no = before.record_no and match.decision = 'update'
+            join {incoming} as incoming on incoming.record_no = before.record_no
+            {parent}
+            where {changes}
+            union all
+            select incoming.record_no, match.id, {added}
+            from {incoming} as incoming
+            join {match} as match on match.record_no = incoming.record_no and match.decision = 'new'
+            {parent}
+            """,
+            after=matcher.table("after"),
+            merged=_columns(shape, (_merged(matcher, c) for c in shape.columns)),
+            added=_columns(shape, (_added(matcher, c) for c in shape.columns)),
+            before=matcher.table("before"),
+            match=matcher.table("match"),
+            incoming=matcher.table("incoming"),
+            changes=changes,
+            parent=_parent_join(shape.entity),
+        )
+    )
+
+
+def _merged(matcher: Matcher, column: Column) -> Query:
+    """A known record's cell: Merge fills what is empty, Replace overwrites with what is filled."""
+    before, incoming = sql("before.{c}", c=name(column.id)), _incoming(matcher.entity, column)
+    if matcher.action is Action.MERGE:
+        return sql("coalesce({before}, {incoming})", before=before, incoming=incoming)
+    if matcher.cells.settings.blanks_clear and column.cell is not None and column.cell.header:
+        # A cell that could not be read is not a blank one.
+        return sql(
+            "case when {incoming} is null and exists (from unread where unread.target = {target}"
+            " and unread.record_no = before.record_no) then {before} else {incoming} end",
+            incoming=incoming,
+            before=before,
+            target=column.cell.target.id,
+        )
+    return sql("coalesce({incoming}, {before})", before=before, incoming=incoming)
+
+
+def _added(matcher: Matcher, column: Column) -> Query:
+    """A new record's cell: what the source says, else the workspace's default."""
+    incoming = _incoming(matcher.entity, column)
+    if matcher.entity.parent:
+        return incoming
+    if column.id == "name":
+        return sql("coalesce({incoming}, match.derived_name)", incoming=incoming)
+    if not column.default:
+        return incoming
+    default = sql("{default}", default=column.default)
+    if column.id == "country":
+        default = sql(
+            "(select min(name) from crm.list_item where list = 'country' and code = {code})",
+            code=column.default,
+        )
+    return sql("coalesce({incoming}, {default})", incoming=incoming, default=default)
+
+
+def _incoming(entity: Entity, column: Column) -> Query:
+    return sql("parent.id") if column.field is None else sql("incoming.{c}", c=name(column.id))
+
+
+def _parent_join(entity: Entity) -> Query:
+    if not entity.parent:
+        return sql("")
+    return sql(
+        "left join {parents} as parent on parent.record_no = match.parent_record"
+        " and parent.decision in ('new', 'update', 'skip') and parent.id is not null",
+        parents=name(f"{entity.parent}_match"),
+    )
+
+
+def _columns(shape: Shape, values: Iterable[Query]) -> Query:
+    return join(
+        ", ",
+        (
+            sql("{value} as {column}", value=value, column=name(column.id))
+            for value, column in zip(values, shape.columns, strict=True)
+        ),
+    )
+
+
+def _type(column: Column) -> Query:
+    return sql("integer") if column.field is None else sql("varchar")
+
+
+def _field(column: Column) -> Field:
+    assert column.field is not None
+    return column.field
+
+
+def _child_id(columns: tuple[Column, ...]) -> str:
+    cell = columns[0].cell
+    assert cell is not None
+    assert cell.target.child is not None
+    return cell.target.child.id
+
+
+def children(matcher: Matcher) -> tuple[Child, ...]:
+    """The children in numbers (phones, ...) that the source has columns for."""
+    used = {
+        c.target.child.id
+        for c in matcher.cells.of(matcher.entity)
+        if c.target.multiple and c.target.child
+    }
+    return tuple(child for child in matcher.schema.children_of(matcher.entity) if child.id in used)
+
+
+def make_children(db: Database, matcher: Matcher, child: Child) -> None:
+    """Make a child's three tables: what a record has already is kept, what it lacks is added.
+
+    Two values in one slot are the same when their normal forms are; the number written in two ways
+    is one number.
+    """
+    entity = matcher.entity
+    incoming, before, after = (
+        name(f"{entity.id}_{child.id}_{kind}") for kind in ("incoming", "before", "after")
+    )
+    cells = [c for c in matcher.cells.of(entity) if c.target.multiple and c.target.child == child]
+    values = [
+        sql(
+            "select cell.row_no, cell.iso, {slot} as slot, {position} as position, cell.{cell} as value"
+            " from ({cells}) as cell where cell.{cell} is not null",
+            slot=cell.target.slot.id if cell.target.slot else "",
+            position=position,
+            cell=name(cell.column),
+            cells=cells_sql(matcher.cells, (cell,)),
+        )
+        for position, cell in enumerate(cells, start=1)
+    ]
+    form = child.form or Form.NAME
+    country = _record_country(entity)
+    db.run(
+        sql(
+            """
+            create or replace table {table} as
+            select record_no, slot, key, arg_min(value, row_no) as value, min(position) as position
+            from (
+                select row.record_no, row.row_no, v.slot, v.position, v.value,
+                    coalesce({key}, lower(trim(v.value))) as key
+                from ({values}) as v
+                join {row} as row on row.row_no = v.row_no
+                {country}
+            )
+            group by record_no, slot, key
+            """,
+            table=incoming,
+            key=transforms.normal_form(sql("v.value"), form),
+            values=join(" union all ", values),
+            row=matcher.table("row"),
+            country=sql(
+                "{country} left join dialling on dialling.iso = coalesce(v.iso, country.iso, {own})",
+                country=country,
+                own=matcher.cells.preferences.country,
+            )
+            if form is Form.PHONE
+            else sql(""),
+        )
+    )
+    _make_known_children(db, matcher, child, before)
+    db.run(
+        sql(
+            """
+            create or replace table {after} as
+            select incoming.record_no, match.id as owner_id,
+                incoming.slot, incoming.key, incoming.value,
+                incoming.position + coalesce(ranks.rank, 0) as rank
+            from {incoming} as incoming
+            join {match} as match on match.record_no = incoming.record_no
+                and match.decision in ('new', 'update')
+            left join (select record_no, slot, max(rank) as rank from {before} group by all) as ranks
+                on ranks.record_no = incoming.record_no and ranks.slot = incoming.slot
+            where not exists (
+                from {before} as before where before.record_no = incoming.record_no
+                    and before.slot = incoming.slot and before.key = incoming.key
+            )
+            """,
+            after=after,
+            incoming=incoming,
+            before=before,
+            match=matcher.table("match"),
+        )
+    )
+
+
+def _record_country(entity: Entity) -> Query:
+    if entity.parent:
+        return sql(
+            "join {match} as match on match.record_no = row.record_no"
+            " left join {iso} as country on country.record_no = match.parent_record",
+            match=name(f"{entity.id}_match"),
+            iso=name(f"{entity.parent}_iso"),
+        )
+    return sql(
+        "left join {iso} as country on country.record_no = row.record_no",
+        iso=name(f"{entity.id}_iso"),
+    )
+
+
+def _make_known_children(db: Database, matcher: Matcher, child: Child, before: Query) -> None:
+    entity, form = matcher.entity, child.form or Form.NAME
+    value = child.fields[0]
+    country = sql("")
+    if form is Form.PHONE:
+        record = sql("match.parent_record") if entity.parent else sql("match.record_no")
+        country = sql(
+            "left join {iso} as country on country.record_no = {record}"
+            " left join dialling on dialling.iso = coalesce(country.iso, {own})",
+            iso=name(f"{entity.parent or entity.id}_iso"),
+            record=record,
+            own=matcher.cells.preferences.country,
+        )
+    db.run(
+        sql(
+            """
+            create or replace table {before} as
+            select match.record_no, known.id, known.slot,
+                coalesce({key}, lower(trim(known.value))) as key, known.value, known.rank
+            from {match} as match
+            join ({known}) as known on known.{owner} = match.id
+            {country}
+            where match.decision in ('update', 'skip')
+            """,
+            before=before,
+            key=transforms.normal_form(sql("known.value"), form),
+            match=matcher.table("match"),
+            known=record_sql(child, (value,)),
+            owner=name(f"{entity.id}_id"),
+            country=country,
+        )
+    )

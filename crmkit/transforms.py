@@ -1,0 +1,233 @@
+"""Cleaning steps and normal forms, as SQL over whole columns.
+
+A *reading* turns a cell's text into a field's type, or into null where it cannot be read. A *normal
+form* is what two values are compared on; what is written keeps the customer's spelling. The rules
+for phone numbers come from the phonenumbers library's data, country by country, so that a million
+numbers are normalised by one join instead of a million calls (reference: matching.md section 5.1).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pandas as pd
+import phonenumbers
+
+from crmkit.database import Database
+from crmkit.entities import Field, FieldType, Form
+from crmkit.sql import Query, join, sql
+
+ERROR_CELLS: Final = [
+    "#N/A",
+    "#REF!",
+    "#VALUE!",
+    "#NAME?",
+    "#DIV/0!",
+    "#NULL!",
+    "#NUM!",
+    "#SPILL!",
+    "#CALC!",
+    "#GETTING_DATA",
+]
+"""What a spreadsheet shows where a formula failed; never a value, and never just a blank."""
+
+_YES: Final = ["1", "true", "yes", "y", "ja", "j", "x", "sant", "wahr", "sand", "waar", "oui"]
+_NO: Final = [
+    "0",
+    "false",
+    "no",
+    "n",
+    "nee",
+    "nei",
+    "nein",
+    "nej",
+    "usant",
+    "falsch",
+    "falsk",
+    "onwaar",
+    "non",
+]
+
+# Small words that belong to the last name, in the languages of the six countries.
+_PARTICLES: Final = r"(?:van|von|de|der|den|het|ter|ten|te|la|le|du|af|av|zu|zum|zur|'t|op|in)"
+
+ZIP_LENGTHS: Final = {"NO": 4, "DK": 4, "SE": 5, "DE": 5, "FI": 5}
+"""Countries whose zip codes are digits of one length: a shorter one has lost its leading zeros."""
+
+
+def cleaned(cell: Query) -> Query:
+    """A cell without surrounding spaces (no-break ones too); null when nothing is left."""
+    return sql("nullif(trim({cell}, {spaces}), '')", cell=cell, spaces=" \t\r\n\u00a0\u200b\ufeff")
+
+
+def reading(cell: Query, field: Field) -> Query:
+    """A cleaned cell as its field's type; null when it cannot be read."""
+    if field.type is FieldType.BOOLEAN:
+        return sql(
+            "case when list_contains({yes}, lower({cell})) then true"
+            " when list_contains({no}, lower({cell})) then false end",
+            cell=cell,
+            yes=_YES,
+            no=_NO,
+        )
+    if field.type is FieldType.DATE:
+        return _date(cell)
+    if field.type is FieldType.NUMBER:
+        return sql("try_cast(replace({cell}, ',', '.') as double)", cell=cell)
+    if field.type is FieldType.ID:
+        return sql("try_cast({cell} as integer)", cell=cell)
+    return cell
+
+
+def normal_form(value: Query, form: Form) -> Query:
+    """What two values are compared on; for PHONE, `value` must stand beside a `dialling` row."""
+    match form:
+        case Form.NAME:
+            return name_key(value)
+        case Form.CODE:
+            return sql("nullif(regexp_replace(lower({value}), '\\s+', '', 'g'), '')", value=value)
+        case Form.VAT:
+            return _vat_key(value)
+        case Form.EMAIL:
+            return sql("nullif(lower(trim({value})), '')", value=value)
+        case Form.LINK:
+            return _link_key(value)
+        case Form.PHONE:
+            return _phone_key(value)
+        case Form.ID:
+            return sql("cast({value} as varchar)", value=value)
+
+
+def name_key(value: Query) -> Query:
+    """A name without regard to case, surrounding and repeated spaces."""
+    # Most names have nothing to collapse, and looking is a quarter of the cost of replacing.
+    return sql(
+        "nullif(lower(nfc_normalize(trim(case when regexp_matches({value}, {double})"
+        " then regexp_replace({value}, '[\\s\u00a0]+', ' ', 'g') else {value} end))), '')",
+        value=value,
+        double="[\\t\\r\\n\u00a0]|  ",
+    )
+
+
+def vat_country(value: Query) -> Query:
+    """The country that a VAT number's own prefix names, or null: two known ones must be the same."""
+    return sql(
+        "nullif(regexp_extract(upper(trim({value})), '^([A-Z]{2})[^A-Z]*[A-Z]?[0-9]', 1), '')",
+        value=value,
+    )
+
+
+def split_name(value: Query) -> dict[str, Query]:
+    """A full name's first, middle and last name.
+
+    "Last, First Middle" is turned round; particles (van, de, von, af) open the last name; with
+    three or more words, what stands between the first and the last is the middle name.
+    """
+    turned = sql(
+        "regexp_replace({value}, '^\\s*([^,]+?)\\s*,\\s*([^,]+?)\\s*$', '\\2 \\1')", value=value
+    )
+    tidy = sql("trim(regexp_replace({turned}, '\\s+', ' ', 'g'))", turned=turned)
+    last = sql(
+        "regexp_extract({tidy}, {pattern}, 1)",
+        tidy=tidy,
+        pattern=rf"(?i)\s((?:{_PARTICLES}\s+)*\S+)$",
+    )
+    before_last = sql(
+        "trim(left({tidy}, case when {last} = '' then 0 else length({tidy}) - length({last}) end))",
+        tidy=tidy,
+        last=last,
+    )
+    return {
+        "first_name": sql("nullif(split_part({rest}, ' ', 1), '')", rest=before_last),
+        "middle_name": sql(
+            "nullif(trim(substr({rest}, length(split_part({rest}, ' ', 1)) + 1)), '')",
+            rest=before_last,
+        ),
+        # A single word is a last name: that is the one a list of persons is sorted by.
+        "last_name": sql(
+            "nullif(case when {last} = '' then {tidy} else {last} end, '')", last=last, tidy=tidy
+        ),
+    }
+
+
+def is_email(value: Query) -> Query:
+    """Whether a text has the shape of an e-mail address."""
+    return sql(
+        "regexp_full_match({value}, '[^@\\s<>,;]+@[^@\\s<>,;]+\\.[^@\\s<>,;.]+')", value=value
+    )
+
+
+def make_dialling(db: Database) -> None:
+    """Make the table `dialling`: per country its calling code, trunk prefix and number lengths."""
+    rows = []
+    for region in sorted(phonenumbers.SUPPORTED_REGIONS):
+        data = phonenumbers.PhoneMetadata.metadata_for_region(region)
+        if data is None or data.fixed_line is None or data.mobile is None:
+            continue
+        # Only the shortest mobile length: the longer ones belong to machines' SIM cards.
+        lengths = sorted({*data.fixed_line.possible_length, min(data.mobile.possible_length)})
+        rows.append((region, str(data.country_code), data.national_prefix or "", lengths))
+    frame = pd.DataFrame(rows, columns=["iso", "code", "trunk", "lengths"])
+    db.register("dialling_rows", frame)
+    try:
+        db.run(
+            sql(
+                "create or replace table dialling as"
+                " select iso, code, trunk, cast(lengths as integer[]) as lengths from dialling_rows"
+            )
+        )
+    finally:
+        db.unregister("dialling_rows")
+
+
+def _phone_key(value: Query) -> Query:
+    # "(0)" and an extension are not part of the international number.
+    plain = sql(
+        "regexp_replace(regexp_replace({value}, '\\(0\\)', ''), '(?i)(ext|x|#).*$', '')",
+        value=value,
+    )
+    digits = sql("regexp_replace({plain}, '[^0-9]', '', 'g')", plain=plain)
+    return sql(
+        """
+        case
+            when {digits} = '' then null
+            when starts_with(ltrim({value}), '+') then '+' || {digits}
+            when starts_with({digits}, '00') then '+' || {digits}[3:]
+            when dialling.code is null then {digits}
+            when dialling.trunk <> '' and starts_with({digits}, dialling.trunk)
+                then '+' || dialling.code || {digits}[length(dialling.trunk) + 1:]
+            when starts_with({digits}, dialling.code)
+                and not list_contains(dialling.lengths, length({digits}))
+                and list_contains(dialling.lengths, length({digits}) - length(dialling.code))
+                then '+' || {digits}
+            else '+' || dialling.code || {digits}
+        end
+        """,
+        value=value,
+        digits=digits,
+    )
+
+
+def _vat_key(value: Query) -> Query:
+    plain = sql("regexp_replace(upper({value}), '[^A-Z0-9]', '', 'g')", value=value)
+    # The Norwegian suffix MVA marks a registered number; it is the same number without it.
+    return sql(
+        "nullif(regexp_replace({plain}, '^(?:[A-Z]{2})?([A-Z]?[0-9].*?)(?:MVA)?$', '\\1'), '')",
+        plain=plain,
+    )
+
+
+def _link_key(value: Query) -> Query:
+    return sql(
+        "nullif(regexp_replace(lower(trim({value})), '^(?:https?://)?(?:www\\.)?(.*?)/*$', '\\1'), '')",
+        value=value,
+    )
+
+
+def _date(cell: Query) -> Query:
+    # Day first is the order of all six countries; a US date that fits no such day is an issue.
+    formats = ("%Y-%m-%d", "%d.%m.%Y", "%d-%m-%Y", "%d/%m/%Y", "%Y%m%d", "%Y-%m-%d %H:%M:%S")
+    attempts = join(
+        ", ", (sql("try_strptime({cell}, {format})", cell=cell, format=text) for text in formats)
+    )
+    return sql("cast(coalesce({attempts}) as date)", attempts=attempts)
