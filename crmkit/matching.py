@@ -355,9 +355,10 @@ def _group(db: Database, matcher: Matcher) -> None:
         sql(
             """
             create or replace temp table {alias} as
-            select parent, fallback, min(key) as key
-            from {keyed} where key is not null and fallback is not null
-            group by parent, fallback having min(key) = max(key)
+            select coalesce(parent, 0) as parent, fallback, min(key) as key
+            from {keyed}
+            where key is not null and fallback in (select fallback from {keyed} where key is null)
+            group by 1, 2 having min(key) = max(key)
             """,
             alias=matcher.table("alias"),
             keyed=keyed,
@@ -405,8 +406,8 @@ def _group(db: Database, matcher: Matcher) -> None:
                         then 'k' || {scope} coalesce(keyed.key, alias.key) {named}
                     else 'f' || coalesce(keyed.parent, 0) || '\x1f' || keyed.fallback end as tag
             from {keyed} as keyed
-            left join {alias} as alias on keyed.key is null and alias.fallback = keyed.fallback
-                and alias.parent is not distinct from keyed.parent
+            left join {alias} as alias on alias.parent = coalesce(keyed.parent, 0)
+                and alias.fallback = case when keyed.key is null then keyed.fallback end
             """,
             tagged=matcher.table("tagged"),
             alone=alone,

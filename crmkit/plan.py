@@ -413,7 +413,7 @@ def _make_country(db: Database, matcher: Matcher, shape: Shape) -> None:
             from {match} as match
             left join {incoming} as incoming on incoming.record_no = match.record_no
             {item}
-            left join {known} as known on known.id = match.match_id and match.decision <> 'new'
+            left join {known} as known on known.id = match.match_id
             left join crm.list_item as known_item on known_item.id = known.country_id
             """,
             iso=matcher.table("iso"),

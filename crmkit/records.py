@@ -157,8 +157,11 @@ def report_differences(db: Database, matcher: Matcher, shape: Shape) -> None:
     if not compared:
         return
     differs = [
+        # The plain comparison settles nearly all rows, before the normal forms are worked out.
         sql(
-            "{said} <> {chosen}",
+            "(cell.{cell} <> chosen.{column} and {said} <> {chosen})",
+            cell=name(cell.column),
+            column=name(column.id),
             said=_compared(column, name("cell", cell.column)),
             chosen=_compared(column, name("chosen", column.id)),
         )

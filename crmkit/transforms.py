@@ -48,6 +48,8 @@ _NO: Final = [
     "non",
 ]
 
+_SPACES: Final = " \t\r\n\u00a0\u200b\ufeff"
+
 # Small words that belong to the last name, in the languages of the six countries.
 _PARTICLES: Final = r"(?:van|von|de|der|den|het|ter|ten|te|la|le|du|af|av|zu|zum|zur|'t|op|in)"
 
@@ -57,7 +59,13 @@ ZIP_LENGTHS: Final = {"NO": 4, "DK": 4, "SE": 5, "DE": 5, "FI": 5}
 
 def cleaned(cell: Query) -> Query:
     """A cell without surrounding spaces (no-break ones too); null when nothing is left."""
-    return sql("nullif(trim({cell}, {spaces}), '')", cell=cell, spaces=" \t\r\n\u00a0\u200b\ufeff")
+    # Trimming a set of characters costs ten times as much as seeing that there is nothing to trim.
+    return sql(
+        "nullif(case when regexp_matches({cell}, {edges}) then trim({cell}, {spaces}) else {cell} end, '')",
+        cell=cell,
+        edges=f"^[{_SPACES}]|[{_SPACES}]$",
+        spaces=_SPACES,
+    )
 
 
 def reading(cell: Query, field: Field) -> Query:

@@ -1,0 +1,182 @@
+"""A CRM and an import in a temporary folder, for tests of what the plan decides.
+
+Rows are staged directly, so that a test shows only the cells that its rule is about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from crmkit import crm, preview
+from crmkit.commit import BatchHeader, commit
+from crmkit.crm import Preferences
+from crmkit.database import Database, in_memory
+from crmkit.mapping import ColumnMapping, Mapping
+from crmkit.plan import Balance, Plan, balance, make_plan
+from crmkit.settings import Settings
+from crmkit.sql import Query, join, name, sql
+
+Row = dict[str, str | None]
+
+
+def silent(fraction: float, text: str) -> None:
+    del fraction, text
+
+
+def mapping_of(targets: Sequence[str]) -> Mapping:
+    return Mapping(
+        columns=tuple(
+            ColumnMapping(column=f"c{number}", target=target.split("#")[0])
+            for number, target in enumerate(targets, start=1)
+        )
+    )
+
+
+def stage(
+    db: Database, targets: Sequence[str], rows: Sequence[Row], left_out: Sequence[int]
+) -> None:
+    """Put rows into `staged`; the first has number 2, below its header."""
+    columns = [f"c{number}" for number in range(1, len(targets) + 1)]
+    db.run(
+        sql(
+            "create or replace table staged (row_no integer, {columns})",
+            columns=join(", ", (sql("{c} varchar", c=name(c)) for c in columns)),
+        )
+    )
+    for number, row in enumerate(rows, start=2):
+        cells = join(", ", (sql("nullif({v}, '')", v=row.get(target)) for target in targets))
+        db.run(sql("insert into staged values ({n}, {cells})", n=number, cells=cells))
+    db.run(sql("create or replace table left_out (row_no integer)"))
+    for number in left_out:
+        db.run(sql("insert into left_out values ({n})", n=number))
+
+
+@dataclass
+class Outcome:
+    """What one import planned and, where it was committed, wrote."""
+
+    plan: Plan
+    balances: dict[str, Balance]
+    records: dict[str, list[dict[str, Any]]]
+    rows: list[dict[str, Any]]
+    issues: list[dict[str, Any]]
+    details: dict[int, tuple[preview.RecordDetail, ...]]
+
+    def counts(self, entity: str) -> dict[str, int]:
+        """Records by status, without the zeros."""
+        counts = self.balances[entity].records
+        return {status.value: number for status, number in counts.items() if number}
+
+    def reasons(self, entity: str) -> dict[int, str]:
+        """First row of each record -> reason."""
+        return {record["record_no"]: record["reason"] for record in self.records[entity]}
+
+    def statuses(self, entity: str) -> dict[int, str | None]:
+        """Row -> status."""
+        return {row["row_no"]: row[f"{entity}_status"] for row in self.rows}
+
+    def codes(self) -> list[tuple[int, str]]:
+        """Row and code of every issue."""
+        return [(issue["row_no"], issue["code"]) for issue in self.issues]
+
+
+@dataclass
+class Kit:
+    """A CRM in a folder."""
+
+    folder: Path
+    preferences: Preferences = field(default_factory=Preferences)
+    batches: int = 0
+
+    def __post_init__(self) -> None:
+        self.path = self.folder / "crm.duckdb"
+        with in_memory() as db, db.attached(self.path, "crm", read_only=False):
+            crm.create(db, preferences=self.preferences)
+
+    def load(
+        self,
+        rows: Sequence[Row],
+        settings: Settings | None = None,
+        *,
+        left_out: Sequence[int] = (),
+        write: bool = True,
+        mapping: Mapping | None = None,
+    ) -> Outcome:
+        """Plan an import of some rows and, unless told not to, commit it."""
+        targets = list(dict.fromkeys(target for row in rows for target in row))
+        chosen = mapping or mapping_of(targets)
+        settings = settings or Settings()
+        with in_memory() as db:
+            stage(db, targets, rows, left_out)
+            with db.attached(self.path, "crm", read_only=True):
+                plan = make_plan(
+                    db,
+                    mapping=chosen,
+                    settings=settings,
+                    schema=crm.load_schema(db),
+                    preferences=crm.load_preferences(db),
+                    progress=silent,
+                )
+            outcome = _outcome(db, plan)
+            if write:
+                with db.attached(self.path, "crm", read_only=False):
+                    self.batches = commit(db, plan, _header(len(rows)), progress=silent)
+        return outcome
+
+    def records(self, entity: str) -> list[dict[str, Any]]:
+        """All records of an entity as a person reads them, by id."""
+        with in_memory() as db, db.attached(self.path, "crm", read_only=True):
+            schema = crm.load_schema(db)
+            found = schema.entity(entity)
+            query = crm.record_sql(found, found.stored)
+            return db.records(sql("select * from ({q}) order by id", q=query))
+
+    def children(self, child: str, owner: str) -> list[tuple[Any, ...]]:
+        """Owner's id, slot and value of a child's records, in the order of the screen."""
+        with in_memory() as db, db.attached(self.path, "crm", read_only=True):
+            return db.rows(
+                sql(
+                    "select {owner}, slot, value from {t} where {owner} is not null"
+                    " order by {owner}, slot, rank, id",
+                    owner=name(f"{owner}_id"),
+                    t=crm.table(child),
+                )
+            )
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """The rows of a test's own query."""
+        with in_memory() as db, db.attached(self.path, "crm", read_only=True):
+            return db.rows(Query((query,)))
+
+
+def _outcome(db: Database, plan: Plan) -> Outcome:
+    balances = {item.entity: item for item in balance(db, plan.entities)}
+    records = {
+        entity.id: db.records(
+            sql("select * from {t} order by record_no", t=name(f"{entity.id}_record"))
+        )
+        for entity in plan.entities
+    }
+    rows = db.records(sql("select * from plan_row order by row_no"))
+    issues = db.records(sql("select * from issue order by row_no, target, code"))
+    details = {row["row_no"]: preview.row_detail(db, plan, row["row_no"]) for row in rows[:50]}
+    return Outcome(plan, balances, records, rows, issues, details)
+
+
+def _header(rows: int) -> BatchHeader:
+    return BatchHeader(
+        import_id="test",
+        committed_at=datetime(2026, 1, 2, 3, 4),
+        committed_by="tester",
+        source="rows.xlsx",
+        source_sha256="",
+        row_count=rows,
+        mapping="{}",
+        settings="{}",
+        balance="[]",
+        backup="",
+    )
