@@ -15,7 +15,7 @@ from crmkit import crm, workbooks
 from crmkit.database import Database
 from crmkit.entities import Child, Entity, Field, FieldType, Schema, Slot
 from crmkit.errors import SettingsError
-from crmkit.sql import Query, join, name, sql
+from crmkit.sql import Query, join, name, names, sql
 
 _BLOCK = 10_000
 """Rows that an export holds in memory at a time."""
@@ -70,7 +70,13 @@ def columns(schema: Schema, entity: Entity) -> tuple[str, ...]:
 
 
 def members(
-    db: Database, schema: Schema, chosen: Selection, *, offset: int = 0, limit: int = 100
+    db: Database,
+    schema: Schema,
+    chosen: Selection,
+    *,
+    offset: int = 0,
+    limit: int = 100,
+    search: str = "",
 ) -> list[tuple[Any, ...]]:
     """A page of a selection's records, by id, with the values of `columns`."""
     entity = schema.entity(chosen.entity)
@@ -78,22 +84,18 @@ def members(
         sql(
             """
             with member as (
-                select record.id from crm.selection_member as member
-                join {records} as record on record.id = member.record_id
-                where member.selection_id = {selection} and record.deleted_at is null
-                order by record.id limit {limit} offset {offset}
+                select id from ({found}) order by id limit {limit} offset {offset}
             )
             select {columns} from ({known}) as record
             join member on member.id = record.id
             {parent}
             order by record.id
             """,
-            records=crm.table(entity.id),
-            selection=chosen.id,
+            found=_found_sql(entity, chosen, search),
             limit=limit,
             offset=offset,
             columns=join(", ", (value for _, value in _columns(schema, entity))),
-            known=crm.record_sql(entity, _listed(entity)),
+            known=crm.record_sql(entity, entity.stored),
             parent=sql(
                 "left join {t} as parent on parent.id = record.{id}",
                 t=crm.table(entity.parent),
@@ -102,6 +104,32 @@ def members(
             if entity.parent
             else sql(""),
         )
+    )
+
+
+def count_members(db: Database, schema: Schema, chosen: Selection, *, search: str = "") -> int:
+    """How many records of a selection contain a text; all of them when it is empty."""
+    found = _found_sql(schema.entity(chosen.entity), chosen, search)
+    return int(db.value(sql("select count(*) from ({found})", found=found)))
+
+
+def _found_sql(entity: Entity, chosen: Selection, search: str) -> Query:
+    """The ids of a selection's records that contain a text in one of their own fields."""
+    fields = names((f.id for f in entity.stored), table="record")
+    matches = sql("")
+    if search:
+        matches = sql(
+            "and contains(lower(concat_ws('\x1f', {fields})), lower({search}))",
+            fields=fields,
+            search=search,
+        )
+    return sql(
+        "select record.id from crm.selection_member as member"
+        " join ({known}) as record on record.id = member.record_id"
+        " where member.selection_id = {selection} {matches}",
+        known=crm.record_sql(entity, entity.stored),
+        selection=chosen.id,
+        matches=matches,
     )
 
 
@@ -144,10 +172,6 @@ def _count(db: Database, entity: str, selection_id: int) -> int:
     )
 
 
-def _listed(entity: Entity) -> tuple[Field, ...]:
-    return entity.stored
-
-
 def _columns(schema: Schema, entity: Entity) -> list[tuple[str, Query]]:
     """Header and value of each column: the record, its parent, and its children side by side."""
     found = [(f"{entity.labels['en']} ID", sql("record.id"))]
@@ -156,7 +180,7 @@ def _columns(schema: Schema, entity: Entity) -> list[tuple[str, Query]]:
         found.append((f"{parent.labels['en']} name", sql("parent.name")))
     found += [
         (f"{entity.labels['en']} {field.labels['en'].lower()}", name("record", field.id))
-        for field in _listed(entity)
+        for field in entity.stored
     ]
     for child in schema.children_of(entity):
         for slot in child.slots[entity.id]:

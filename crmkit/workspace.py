@@ -28,7 +28,18 @@ from typing import Any, Final
 
 import pandas as pd
 
-from crmkit import crm, mapping, preview, selections, settings, sources, staging, suggestions
+from crmkit import (
+    crm,
+    mapping,
+    preview,
+    selections,
+    settings,
+    sources,
+    staging,
+    suggestions,
+    template,
+    workbooks,
+)
 from crmkit.backup import backup
 from crmkit.commit import BatchHeader, check_fresh, commit, written_counts
 from crmkit.crm import Preferences
@@ -228,14 +239,55 @@ class Workspace:
             return selections.selections(db, batch_id=batch_id)
 
     def selection_page(
-        self, selection_id: int, *, offset: int = 0, limit: int = 100
+        self, selection_id: int, *, offset: int = 0, limit: int = 100, search: str = ""
     ) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-        """Headers and some rows of a selection."""
+        """Headers and some rows of a selection; with a search, only rows that contain its text."""
         with self.reading() as db:
             schema = crm.load_schema(db)
             chosen = selections.selection(db, selection_id)
             headers = selections.columns(schema, schema.entity(chosen.entity))
-            return headers, selections.members(db, schema, chosen, offset=offset, limit=limit)
+            rows = selections.members(db, schema, chosen, offset=offset, limit=limit, search=search)
+            return headers, rows
+
+    def selection_count(self, selection_id: int, *, search: str = "") -> int:
+        """How many rows of a selection contain a text."""
+        with self.reading() as db:
+            schema = crm.load_schema(db)
+            chosen = selections.selection(db, selection_id)
+            return selections.count_members(db, schema, chosen, search=search)
+
+    def record_counts(self) -> tuple[tuple[str, int], ...]:
+        """How many records of each entity the CRM holds: its name in the plural, and the number."""
+        with self.reading() as db:
+            return tuple(
+                (
+                    entity.plural["en"],
+                    db.value(
+                        sql(
+                            "select count(*) from {t} where deleted_at is null",
+                            t=crm.table(entity.id),
+                        )
+                    ),
+                )
+                for entity in crm.load_schema(db).entities
+            )
+
+    def countries(self) -> list[tuple[str, str]]:
+        """Names and codes of all countries, by name."""
+        with self.reading() as db:
+            return db.rows(
+                sql("select name, code from crm.list_item where list = 'country' order by name")
+            )
+
+    def write_template(self) -> Path:
+        """Write an Excel file with the headers that an import recognises, to fill in.
+
+        Returns:
+            Its path in the folder `exports`.
+        """
+        path = self.path / "exports" / "import-template.xlsx"
+        workbooks.write_import_template(path, template.columns(self.schema))
+        return path
 
     def export_selection(self, selection_id: int, *, ending: str = "xlsx") -> Path:
         """Write a selection to a file in the folder `exports`.
@@ -382,10 +434,9 @@ class ImportSession:
     @property
     def batch(self) -> Batch | None:
         """The batch that this import became; None as long as it is not committed."""
-        for batch in self.workspace.batches():
-            if batch.import_id == self.id:
-                return batch
-        return None
+        with self.workspace.reading() as db:
+            found = list(_batches(db, crm.load_schema(db), import_id=self.id))
+        return found[0] if found else None
 
     # --- source ----------------------------------------------------------------------------
 
@@ -676,11 +727,13 @@ def _safe_id(import_id: str) -> str:
     return import_id
 
 
-def _batches(db: Database, schema: Schema) -> Iterator[Batch]:
+def _batches(db: Database, schema: Schema, import_id: str | None = None) -> Iterator[Batch]:
     rows = db.records(
         sql(
             "select id, import_id, committed_at, committed_by, source, row_count, backup"
-            " from crm.batch order by id desc"
+            " from crm.batch where {all} or import_id = {import_id} order by id desc",
+            all=import_id is None,
+            import_id=import_id,
         )
     )
     for row in rows:

@@ -1,0 +1,233 @@
+"""Measures an import beside the bare DuckDB work that it cannot avoid, in one run.
+
+    python -m crmkit.benchmark --rows 10000 100000 1000000
+
+Every figure comes from a process of its own. What counts is the ratio to the floor: seconds depend on
+the machine. The floor is: reading the same CSV into a table, one hash join of the two files, and
+inserting as many rows as the commit inserts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import psutil
+
+from crmkit import generator
+from crmkit.database import opened
+from crmkit.entities import COMPANY, PERSON
+from crmkit.preview import RowFilter
+from crmkit.settings import Action, Settings
+from crmkit.sql import name, sql
+from crmkit.workspace import Workspace
+
+
+_SIZES: Final = (10_000, 100_000, 1_000_000)
+_LARGEST_WORKBOOK: Final = 100_000
+_STEPS: Final = ("load", "map + match", "plan", "first page", "deep page", "commit")
+_MATCHING: Final = ("Reading", "Bringing", "Looking")
+
+
+class Clock:
+    """Seconds by step, and the most memory that the process had."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._process = psutil.Process()
+        self.peak_mb = 0.0
+        self._ended = threading.Event()
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def time(self, step: str, work: Callable[[], Any]) -> Any:
+        """Run some work and add its time to a step."""
+        started = time.perf_counter()
+        result = work()
+        self.seconds[step] = self.seconds.get(step, 0.0) + time.perf_counter() - started
+        return result
+
+    def _watch(self) -> None:
+        while not self._ended.wait(0.02):
+            self.peak_mb = max(self.peak_mb, self._process.memory_info().rss / 1e6)
+
+
+def measure_import(folder: Path, incoming: Path) -> dict[str, Any]:
+    """Import a file into a CRM of equal size, half of it known, and time each step."""
+    workspace = Workspace.open(folder / "workspace")
+    clock = Clock()
+    session = workspace.new_import()
+    clock.time("load", lambda: session.load(incoming))
+    session.settings = (
+        Settings()
+        .with_rule(COMPANY, match_key="number", action=Action.REPLACE)
+        .with_rule(PERSON, match_key="email", action=Action.MERGE)
+    )
+    marks: list[tuple[str, float]] = []
+    started = time.perf_counter()
+    preview = session.preview(
+        progress=lambda _, text: marks.append((text, time.perf_counter() - started))
+    )
+    marks.append(("", time.perf_counter() - started))
+    for (text, begin), (_, end) in zip(marks, marks[1:], strict=False):
+        step = "map + match" if text.startswith(_MATCHING) else "plan"
+        clock.seconds[step] = clock.seconds.get(step, 0.0) + end - begin
+    rows = session.staged.row_count
+    preview.order(RowFilter())
+    clock.time("first page", lambda: preview.page(offset=0, limit=100))
+    clock.time("deep page", lambda: preview.page(offset=max(rows - 100, 0), limit=100))
+    batch = clock.time("commit", session.commit)
+    return {
+        "rows": rows,
+        "seconds": clock.seconds,
+        "peak_mb": clock.peak_mb,
+        "written": batch.written,
+    }
+
+
+def measure_floor(
+    folder: Path, existing: Path, incoming: Path, inserted: dict[str, int]
+) -> dict[str, Any]:
+    """The bare work: read the CSV into a table, one hash join, insert as many rows."""
+    clock = Clock()
+    path = folder / "floor.duckdb"
+    path.unlink(missing_ok=True)
+    read = sql(
+        "create table known as select * from read_csv({p}, all_varchar = true)", p=str(existing)
+    )
+    with opened(path, must_exist=False) as db:
+        db.run(read)
+        columns = [row[0] for row in db.rows(sql("select column_name from (describe known)"))]
+        key = name(next(c for c in columns if c.lower() in ("e-mail", "email")))
+
+        def land() -> None:
+            db.run(
+                sql(
+                    "create table landed as select * from read_csv({p}, all_varchar = true)",
+                    p=str(incoming),
+                )
+            )
+
+        def match() -> None:
+            db.run(
+                sql(
+                    "create table matched as select landed.{key} as key, count(*) as hits"
+                    " from landed join known on known.{key} = landed.{key} group by all",
+                    key=key,
+                )
+            )
+
+        def insert() -> None:
+            db.run(sql("create table target as select * from landed limit 0"))
+            db.run(
+                sql("insert into target select * from landed limit {n}", n=sum(inserted.values()))
+            )
+            db.run(sql("checkpoint"))
+
+        clock.time("load", land)
+        clock.time("map + match", match)
+        clock.time("commit", insert)
+    return {"seconds": clock.seconds, "peak_mb": clock.peak_mb}
+
+
+def prepare(folder: Path, rows: int) -> None:
+    """Make the two files, and a workspace whose CRM holds the first of them."""
+    recipe = generator.Recipe(rows=rows)
+    generator.write_pair(
+        recipe, folder / "existing.csv", folder / "incoming.csv", folder / "truth.csv", overlap=0.5
+    )
+    workspace = Workspace.create(folder / "workspace")
+    session = workspace.new_import()
+    session.load(folder / "existing.csv")
+    session.settings = (
+        Settings().with_rule(COMPANY, match_key="number").with_rule(PERSON, match_key="email")
+    )
+    session.preview()
+    session.commit(back_up=False)
+
+
+def main() -> None:
+    """Print the table; `--case` is how it calls itself for one figure."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, nargs="+", default=list(_SIZES))
+    parser.add_argument("--case", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.case:
+        sys.stdout.write(json.dumps(_run_case(json.loads(arguments.case))))
+        return
+    sys.stdout.write(_line(["rows", "source", *_STEPS, "total", "peak MB", "total / floor"]))
+    for rows in arguments.rows:
+        with tempfile.TemporaryDirectory() as temporary:
+            for line in _measure_size(Path(temporary), rows):
+                sys.stdout.write(_line(line))
+                sys.stdout.flush()
+
+
+def _measure_size(folder: Path, rows: int) -> list[list[str]]:
+    _in_process({"do": "prepare", "folder": str(folder), "rows": rows})
+    crm = folder / "workspace" / "crm.duckdb"
+    kept = crm.read_bytes()
+    lines = []
+    endings = ["csv", "xlsx"] if rows <= _LARGEST_WORKBOOK else ["csv"]
+    if "xlsx" in endings:
+        _in_process({"do": "workbook", "folder": str(folder)})
+    floor: dict[str, Any] = {}
+    for ending in endings:
+        crm.write_bytes(kept)
+        found = _in_process({"do": "import", "folder": str(folder), "ending": ending})
+        if not floor:
+            inserted = {key: counts["new"] for key, counts in found["written"].items()}
+            floor = _in_process({"do": "floor", "folder": str(folder), "inserted": inserted})
+        bare = sum(floor["seconds"].values())
+        lines.append(_figures(rows, ending, found, sum(found["seconds"].values()) / bare))
+    lines.append(_figures(rows, "floor", floor, 1.0))
+    return lines
+
+
+def _run_case(case: dict[str, Any]) -> dict[str, Any]:
+    folder = Path(case["folder"])
+    match case["do"]:
+        case "prepare":
+            prepare(folder, case["rows"])
+        case "workbook":
+            generator.workbook_of(folder / "incoming.csv", folder / "incoming.xlsx")
+        case "import":
+            return measure_import(folder, folder / f"incoming.{case['ending']}")
+        case "floor":
+            return measure_floor(
+                folder, folder / "existing.csv", folder / "incoming.csv", case["inserted"]
+            )
+    return {}
+
+
+def _in_process(case: dict[str, Any]) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, "-m", "crmkit.benchmark", "--case", json.dumps(case)],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+def _figures(rows: int, source: str, found: dict[str, Any], ratio: float) -> list[str]:
+    seconds = found["seconds"]
+    steps = [f"{seconds[step]:.2f}" if step in seconds else "-" for step in _STEPS]
+    total = sum(seconds.values())
+    return [f"{rows:,}", source, *steps, f"{total:.2f}", f"{found['peak_mb']:.0f}", f"{ratio:.1f}"]
+
+
+def _line(cells: list[str]) -> str:
+    return "  ".join(f"{cell:>12}" for cell in cells) + "\n"
+
+
+if __name__ == "__main__":
+    main()

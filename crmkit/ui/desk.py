@@ -1,0 +1,218 @@
+"""What the panels of one import share: the session, messages, and long work with its progress.
+
+A panel asks, shows and calls the session; everything longer than a callback may take runs here, in
+a worker thread, one piece of work at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import anywidget
+import ipywidgets as w
+
+from crmkit.errors import SourceError
+from crmkit.ui.handling import Handler, Job, Notice, NoticeLevel, Progress
+from crmkit.ui.widgets import Message
+from crmkit.workspace import ImportSession, Workspace
+
+R = TypeVar("R")
+
+_STATIC = Path(__file__).parent / "static"
+
+
+class Look(anywidget.AnyWidget):  # type: ignore[misc]  # ipywidgets has no types
+    """Brings the style sheet of the panels onto the page; shows nothing itself."""
+
+    _esm = "export default { render() {} };"
+    _css = (_STATIC / "app.css").read_text(encoding="utf-8")
+
+
+class Busy:
+    """A progress bar with what is being done and a Cancel button; away while nothing runs."""
+
+    def __init__(self, on_cancel: Callable[[], None]) -> None:
+        self._bar = w.FloatProgress(min=0.0, max=1.0, layout=w.Layout(width="260px"))
+        self._text = w.Label()
+        self._cancel = w.Button(description="Cancel", tooltip="Stop; nothing is changed")
+        self._cancel.on_click(lambda _: on_cancel())
+        self.widget = w.HBox([self._bar, self._text, self._cancel])
+        self.widget.add_class("ck-busy")
+        self.hide()
+
+    def show(self, fraction: float, text: str) -> None:
+        """Show how far the work is."""
+        self._bar.value = round(fraction, 2)  # the same value again sends nothing
+        self._text.value = f"{text} … {fraction:.0%}"
+        self.widget.layout.display = ""
+
+    def hide(self) -> None:
+        """Take the bar away."""
+        self.widget.layout.display = "none"
+
+
+class Desk:
+    """The workspace, the import in hand, and how panels report and work.
+
+    Args:
+        folders: Folders on this machine from which files may be picked.
+        strict: Raise failures of callbacks again, for tests.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        session: ImportSession | None = None,
+        *,
+        folders: Sequence[Path] = (),
+        strict: bool | None = None,
+    ) -> None:
+        self.workspace = workspace
+        self._session = session
+        self.folders = tuple(Path(folder).resolve() for folder in folders)
+        self.message = Message()
+        self.handler = Handler(self.message.show, strict=strict)
+        self.busy = Busy(self.handler.guard(self.cancel))
+        self.look = Look()
+        self.on_change: Callable[[], None] = lambda: None
+        self.go: Callable[[str], None] = lambda step: None
+        self._job: Job[Any] | None = None
+
+    @property
+    def session(self) -> ImportSession:
+        """The import in hand.
+
+        Raises:
+            SourceError: No import was started.
+        """
+        if self._session is None:
+            raise SourceError("No import was started.", mend="Start one on the Home screen.")
+        return self._session
+
+    @session.setter
+    def session(self, session: ImportSession | None) -> None:
+        self._session = session
+
+    @property
+    def has_session(self) -> bool:
+        """Whether an import is in hand."""
+        return self._session is not None
+
+    @property
+    def working(self) -> bool:
+        """Whether long work is under way."""
+        return self._job is not None and self._job.running
+
+    def run(
+        self,
+        work: Callable[[Progress], R],
+        done: Callable[[R], None],
+        *,
+        ended: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Do long work beside the screen.
+
+        Args:
+            work: Is given a progress function; runs in a thread.
+            done: Is given the work's result.
+            ended: Called when the work failed or was cancelled, after that was shown.
+        """
+        if self.working:
+            self.tell("Something is being worked on already.", mend="Wait, or cancel it first.")
+            return
+        self.message.clear()
+        self.busy.show(0.0, "Starting")
+
+        def finish(result: R) -> None:
+            self.busy.hide()
+            self._job = None
+            done(result)
+            self.on_change()
+
+        def fail(_: Exception) -> None:
+            self.busy.hide()
+            self._job = None
+            ended()
+            self.on_change()
+
+        def stop() -> None:
+            self.busy.hide()
+            self._job = None
+            self.tell("Stopped.", mend="Nothing was changed.", level=NoticeLevel.INFO)
+            ended()
+            self.on_change()
+
+        def report_to(progress: Progress) -> Progress:
+            # The bar is moved without the handler's lock: the work may hold the session's lock,
+            # for which a callback that holds the handler's lock may be waiting.
+            def report(fraction: float, text: str) -> None:
+                progress(fraction, text)
+                self.busy.show(fraction, text)
+
+            return report
+
+        self._job = Job(
+            lambda progress: work(report_to(progress)),
+            handler=self.handler,
+            on_done=finish,
+            on_failed=fail,
+            on_cancelled=stop,
+            interrupt=self._interrupt,
+        ).start()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait for the work under way; for notebooks that run from top to bottom, and tests."""
+        return self._job is None or self._job.wait(timeout)
+
+    def cancel(self) -> None:
+        """Stop the work under way."""
+        if self._job is not None:
+            self._job.cancel()
+
+    def tell(
+        self, message: str, *, mend: str = "", level: NoticeLevel = NoticeLevel.WARNING
+    ) -> None:
+        """Show a message."""
+        self.message.show(Notice(level, message, "", mend))
+
+    def _interrupt(self) -> None:
+        if self._session is not None:
+            self._session.cancel()
+
+
+class Panel:
+    """One step's screen. `widget` is what is shown; `show` brings it up to date."""
+
+    title = ""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self.body = w.VBox()
+        self.widget = w.VBox([heading(self.title), self.body])
+        self.widget.add_class("ck-panel")
+
+    def show(self) -> None:
+        """Bring the panel up to date with the session."""
+
+    def ready(self) -> bool:
+        """Whether the step after this one can be entered."""
+        return True
+
+
+def heading(text: str) -> w.HTML:
+    """A panel's title."""
+    return w.HTML(f"<h2>{text}</h2>")
+
+
+def button(
+    text: str, act: Callable[[], None], desk: Desk, *, primary: bool = False, tooltip: str = ""
+) -> w.Button:
+    """A button whose action goes through the one error handler."""
+    made = w.Button(description=text, tooltip=tooltip, layout=w.Layout(width="auto"))
+    if primary:
+        made.add_class("ck-primary")
+    guarded = desk.handler.guard(act)
+    made.on_click(lambda _: guarded())
+    return made

@@ -1,0 +1,152 @@
+"""Home: start an import, take one up again, look at past batches, set the preferences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import ipywidgets as w
+
+from crmkit.ui import markup
+from crmkit.ui.desk import Desk, Panel, button
+from crmkit.ui.handling import NoticeLevel
+from crmkit.ui.widgets import Downloader
+from crmkit.workspace import Batch, Unfinished
+
+
+class HomePanel(Panel):
+    """Where every visit begins.
+
+    Args:
+        start, resume, look: Called with nothing, an import's id, a batch.
+    """
+
+    title = "Home"
+
+    def __init__(
+        self,
+        desk: Desk,
+        *,
+        start: Callable[[], None],
+        resume: Callable[[str], None],
+        look: Callable[[Batch], None],
+    ) -> None:
+        super().__init__(desk)
+        self._resume, self._look = resume, look
+        self._counts = w.HTML()
+        self._unfinished = w.VBox()
+        self._batches = w.VBox()
+        self._download = Downloader()
+        self._mandatory = w.Checkbox(description="Mandatory company on person", indent=False)
+        self._category = w.Text(
+            description="Default category:", style={"description_width": "140px"}
+        )
+        self._business = w.Text(
+            description="Default business:", style={"description_width": "140px"}
+        )
+        self._country = w.Dropdown(description="Own country:", style={"description_width": "140px"})
+        preferences = w.VBox(
+            [
+                w.HTML("<h3>Preferences</h3>"),
+                self._mandatory,
+                self._category,
+                self._business,
+                self._country,
+                button("Save preferences", self._save, desk),
+            ]
+        )
+        template = button(
+            "Import template",
+            self._template,
+            desk,
+            tooltip="An Excel file with the headers this program knows",
+        )
+        self.body.children = [
+            self._counts,
+            w.HBox([button("New import", start, desk, primary=True), template, self._download]),
+            self._unfinished,
+            self._batches,
+            preferences,
+        ]
+
+    def show(self) -> None:
+        workspace = self.desk.workspace
+        counts = workspace.record_counts()
+        self._counts.value = markup.paragraph(
+            "The CRM holds "
+            + " and ".join(f"{number:,} {label.lower()}" for label, number in counts)
+            + ".",
+            style="ck-lead",
+        )
+        unfinished = workspace.unfinished()
+        self._unfinished.children = (
+            [
+                w.HTML("<h3>Unfinished imports</h3>"),
+                *(self._unfinished_line(item) for item in unfinished),
+            ]
+            if unfinished
+            else []
+        )
+        batches = workspace.batches()
+        self._batches.children = (
+            [
+                w.HTML("<h3>Past imports</h3>"),
+                *(self._batch_line(batch) for batch in batches),
+            ]
+            if batches
+            else []
+        )
+        preferences = workspace.preferences
+        self._mandatory.value = preferences.mandatory_company
+        self._category.value = preferences.default_category
+        self._business.value = preferences.default_business
+        self._country.options = workspace.countries()
+        self._country.value = preferences.country
+
+    def _unfinished_line(self, item: Unfinished) -> w.HBox:
+        text = f"{item.source}, at step {item.step or 'unknown'}, last used {item.changed_at:%d.%m.%Y %H:%M}"
+        line = w.HBox(
+            [
+                w.HTML(markup.paragraph(text)),
+                button("Continue", lambda: self._resume(item.id), self.desk),
+                button(
+                    "Discard",
+                    lambda: self._discard(item.id),
+                    self.desk,
+                    tooltip="Delete this import; the CRM stays as it is",
+                ),
+            ]
+        )
+        line.add_class("ck-line")
+        return line
+
+    def _batch_line(self, batch: Batch) -> w.HBox:
+        added = sum(counts["new"] for counts in batch.written.values())
+        changed = sum(counts["changed"] for counts in batch.written.values())
+        text = (
+            f"Batch {batch.id}: {batch.source}, {batch.committed_at:%d.%m.%Y %H:%M}:"
+            f" {added:,} added, {changed:,} changed"
+        )
+        line = w.HBox(
+            [w.HTML(markup.paragraph(text)), button("Open", lambda: self._look(batch), self.desk)]
+        )
+        line.add_class("ck-line")
+        return line
+
+    def _discard(self, import_id: str) -> None:
+        self.desk.workspace.discard(import_id)
+        self.show()
+
+    def _save(self) -> None:
+        workspace = self.desk.workspace
+        workspace.preferences = replace(
+            workspace.preferences,
+            mandatory_company=self._mandatory.value,
+            default_category=self._category.value.strip(),
+            default_business=self._business.value.strip(),
+            country=self._country.value,
+        )
+        self.desk.tell("The preferences are saved.", level=NoticeLevel.SUCCESS)
+
+    def _template(self) -> None:
+        self._download.offer(self.desk.workspace.write_template())

@@ -1,0 +1,146 @@
+"""Mapping: which column goes into which field."""
+
+from __future__ import annotations
+
+import ipywidgets as w
+
+from crmkit import mapping as mappings
+from crmkit.entities import Schema
+from crmkit.ui import markup
+from crmkit.ui.desk import Desk, Panel, button
+from crmkit.ui.widgets import MappingRow, MappingTable, Target, TargetGroup
+
+
+class MappingPanel(Panel):
+    """Say, column by column, where the source goes in the CRM."""
+
+    title = "Map the columns"
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk)
+        self._needed = w.HTML()
+        self._table = MappingTable(on_change=self._change, handler=desk.handler)
+        self._field = w.Dropdown(layout=w.Layout(width="320px"))
+        self._value = w.Text(placeholder="The same value for every row")
+        self._constants = w.VBox()
+        suggest = button(
+            "Suggest again", self._suggest, desk, tooltip="Forget the choices made here"
+        )
+        self.body.children = [
+            self._needed,
+            self._table,
+            w.HTML("<h3>The same value for all rows</h3>"),
+            w.HBox([self._field, self._value, button("Set", self._set_constant, desk)]),
+            self._constants,
+            suggest,
+        ]
+
+    def ready(self) -> bool:
+        session = self.desk.session
+        if not session.has_source:
+            return False
+        schema = session.workspace.schema
+        met = all(item.met for item in mappings.requirements(session.mapping, schema))
+        return met and not mappings.faults(session.mapping, session.staged, schema)
+
+    def show(self) -> None:
+        session = self.desk.session
+        schema = session.workspace.schema
+        self._table.groups = _groups(schema)
+        chosen = {entry.column: entry for entry in session.mapping.columns}
+        rows = max(session.staged.row_count, 1)
+        self._table.rows = tuple(
+            MappingRow(
+                column=column.id,
+                header=column.header,
+                filled_percent=100 * column.filled / rows,
+                distinct=column.distinct,
+                samples=column.samples,
+                target=chosen[column.id].target,
+                confidence=chosen[column.id].confidence,
+                reason=chosen[column.id].reason,
+            )
+            for column in session.staged.columns
+        )
+        self._field.options = [
+            (target.label, target.id) for target in schema.targets() if not target.field.composed
+        ]
+        self._refresh(schema)
+
+    def _refresh(self, schema: Schema) -> None:
+        session = self.desk.session
+        mapping = session.mapping
+        self._table.conflicts = {
+            column: text
+            for column, text in mappings.faults(mapping, session.staged, schema).items()
+        }
+        lines = "".join(
+            f'<li class="{"ck-met" if item.met else "ck-missing"}">'
+            f"{_plain(item.label)}: {'mapped' if item.met else 'missing. ' + _plain(item.hint)}</li>"
+            for item in mappings.requirements(mapping, schema)
+        )
+        self._needed.value = f'<ul class="ck-needed" aria-label="Required fields">{lines}</ul>'
+        self._constants.children = [
+            w.HBox(
+                [
+                    w.HTML(markup.paragraph(f"{schema.target(c.target).label} = {c.value}")),
+                    button(
+                        "Remove", lambda target=c.target: self._remove_constant(target), self.desk
+                    ),
+                ]
+            )
+            for c in mapping.constants
+        ]
+
+    def _change(self, column: str, target: str | None) -> None:
+        session = self.desk.session
+        session.mapping = session.mapping.with_target(column, target)
+        self._refresh(session.workspace.schema)
+        self.desk.on_change()
+
+    def _set_constant(self) -> None:
+        session = self.desk.session
+        if not self._value.value.strip():
+            self.desk.tell("Type the value that all rows shall have.")
+            return
+        session.mapping = session.mapping.with_constant(
+            self._field.value, self._value.value.strip()
+        )
+        self._value.value = ""
+        self._refresh(session.workspace.schema)
+        self.desk.on_change()
+
+    def _remove_constant(self, target: str) -> None:
+        session = self.desk.session
+        session.mapping = session.mapping.without_constant(target)
+        self._refresh(session.workspace.schema)
+        self.desk.on_change()
+
+    def _suggest(self) -> None:
+        session = self.desk.session
+        session.mapping = session.suggest_mapping()
+        self.show()
+        self.desk.on_change()
+
+
+def _groups(schema: Schema) -> tuple[TargetGroup, ...]:
+    return tuple(
+        TargetGroup(
+            entity.labels["en"],
+            tuple(
+                Target(
+                    target.id,
+                    target.labels["en"],
+                    required=target.field.id in entity.needs and target.slot is None,
+                    multiple=target.multiple,
+                )
+                for target in schema.targets()
+                if target.entity.id == entity.id
+            ),
+        )
+        for entity in schema.entities
+    )
+
+
+def _plain(text: str) -> str:
+    return markup.escape(text)

@@ -1,0 +1,314 @@
+"""Preview: what every row will do, before anything is written."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import ipywidgets as w
+
+from crmkit import workbooks
+from crmkit.plan import Balance, Status
+from crmkit.preview import Also, RecordDetail, RowFilter
+from crmkit.staging import Column
+from crmkit.ui import markup
+from crmkit.ui.desk import Desk, Panel, button
+from crmkit.ui.handling import NoticeLevel
+from crmkit.ui.widgets import (
+    Chip,
+    ComparedField,
+    ComparedSection,
+    Comparison,
+    Downloader,
+    FilterChips,
+    Grid,
+    GridColumn,
+    GridKind,
+)
+from crmkit.workspace import Batch, ImportSession, Preview
+
+_PAUSE = 0.8
+"""Seconds after the last check box before the preview is made anew."""
+
+
+class PreviewRows:
+    """The rows of a preview, for the grid: order once, then pages by position."""
+
+    def __init__(self, preview: Preview, panel: PreviewPanel) -> None:
+        self._preview = preview
+        self._panel = panel
+        self.shown = RowFilter()
+
+    def order(self, sort: tuple[str, bool] | None, search: str) -> int:
+        column, descending = sort or ("row_no", False)
+        self.shown = replace(
+            self.shown,
+            sort="row_no" if column == "id" else column,
+            descending=descending,
+            search=search,
+        )
+        return self._preview.order(self.shown)
+
+    def page(self, offset: int, limit: int) -> list[dict[str, Any]]:
+        rows = self._preview.page(offset=offset, limit=limit)
+        for row in rows:
+            row["row_no"] = row["id"]
+        return rows
+
+    def check(self, row_id: int, checked: bool) -> None:
+        self._panel.leave_out(row_id, left_out=not checked)
+
+
+class PreviewPanel(Panel):
+    """The dry run: counts that add up, all rows, and the row in focus side by side."""
+
+    title = "Preview - nothing is written yet"
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk)
+        self._balance = w.HTML()
+        self._chips = w.VBox()
+        self._rows = w.VBox()
+        self._compare = Comparison(handler=desk.handler)
+        self._download = Downloader()
+        self._import = button(
+            "Import …", self._ask, desk, primary=True, tooltip="Asks once more before it writes"
+        )
+        self._really = w.VBox()
+        self._issues = button("Save the list of issues", self._save_issues, desk)
+        side = w.VBox([self._compare])
+        side.add_class("ck-side")
+        split = w.HBox([self._rows, side])
+        split.add_class("ck-split")
+        self.body.children = [
+            self._balance,
+            self._chips,
+            split,
+            w.HBox([self._import, self._issues, self._download]),
+            self._really,
+        ]
+        self._source: PreviewRows | None = None
+        self._grid: Grid | None = None
+        self._grid_columns: list[GridColumn] = []
+        self._preview: Preview | None = None
+        self._timer: threading.Timer | None = None
+        self._focus: int | None = None
+
+    def ready(self) -> bool:
+        return self.desk.session.batch is not None
+
+    def show(self) -> None:
+        """Make the preview, unless the one there is still right, and show it."""
+        self._really.children = []
+        session = self.desk.session
+        self.desk.run(
+            lambda progress: session.preview(progress=progress), self._shown, ended=self._not_shown
+        )
+
+    def leave_out(self, row_no: int, *, left_out: bool) -> None:
+        """Leave a row out, or take it in again; the preview follows after a short pause."""
+        self.desk.session.leave_out([row_no], left_out=left_out)
+        self._import.disabled = True
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = threading.Timer(_PAUSE, self.desk.handler.guard(self.show))
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _not_shown(self) -> None:
+        self._import.disabled = True
+        if self._preview is None:
+            self._balance.value = markup.paragraph("There is no preview yet.")
+
+    def _shown(self, preview: Preview) -> None:
+        self._preview = preview
+        self._balance.value = _balance_table(preview)
+        self._chips.children = [self._status_chips(preview)]
+        # Preview nothing that writes: only records that are new or changed make an import.
+        writes = sum(
+            item.records[s] for item in preview.balance for s in (Status.NEW, Status.CHANGED)
+        )
+        self._import.disabled = writes == 0
+        columns = self.desk.session.staged.columns
+        if (
+            self._source is None
+            or self._grid is None
+            or self._grid_columns != _grid_columns(preview, columns)
+        ):
+            self._source = PreviewRows(preview, self)
+            self._grid_columns = _grid_columns(preview, columns)
+            self._grid = Grid(
+                self._grid_columns,
+                self._source,
+                label="Rows of the file and what happens to them",
+                on_focus_row=self._focus_row,
+                handler=self.desk.handler,
+            )
+            self._rows.children = [self._grid]
+        else:
+            self._source._preview = preview
+            self._grid.refresh()
+        if self._focus is not None:
+            self._focus_row(self._focus)
+
+    def _focus_row(self, row_no: int) -> None:
+        self._focus = row_no
+        if self._preview is not None and not self.desk.working:
+            self._compare.sections = [_section(part) for part in self._preview.detail(row_no)]
+
+    def _status_chips(self, preview: Preview) -> w.VBox:
+        issues = sum(preview.issue_counts().values())
+        groups = []
+        for item in preview.balance:
+            chips = [
+                Chip(f"{item.entity}/{status.value}", status.label, count, status.value)
+                for status, count in item.rows_by_status.items()
+                if count
+            ]
+            groups.append((item.label, chips))
+        also = [Chip(f"also/{Also.ISSUES}", "with issues", issues)] if issues else []
+        if left_out := self.desk.session.left_out():
+            also.append(Chip(f"also/{Also.LEFT_OUT}", "left out", left_out))
+        if also:
+            groups.append(("Also", also))
+        made: list[FilterChips] = []
+
+        def choose(value: str | None, mine: int) -> None:
+            for number, other in enumerate(made):
+                if number != mine:
+                    other.selected = None
+            kind, _, chosen = (value or "").partition("/")
+            if self._source is None or self._grid is None:
+                return
+            self._source.shown = replace(
+                self._source.shown,
+                entity="" if kind == "also" else kind,
+                status="" if kind == "also" else chosen,
+                also=chosen if kind == "also" else "",
+            )
+            self._grid.refresh()
+
+        for number, (label, chips) in enumerate(groups):
+            made.append(
+                FilterChips(
+                    chips,
+                    label=label,
+                    on_choose=lambda value, mine=number: choose(value, mine),
+                    handler=self.desk.handler,
+                )
+            )
+        return w.VBox(made)
+
+    def _save_issues(self) -> None:
+        session, preview = self.desk.session, self._preview
+        if preview is None:
+            return
+        path = session.workspace.path / "exports" / f"issues-{session.id}.xlsx"
+        frame = preview.issues()
+        workbooks.write_table(
+            path,
+            list(frame.columns),
+            frame.astype(object).where(frame.notna(), None).itertuples(index=False),
+            sheet="Issues",
+        )
+        self._download.offer(path)
+
+    def _ask(self) -> None:
+        preview = self._preview
+        if preview is None:
+            return
+        parts = [
+            f"{item.records[status]:,} {item.label.lower()} {words}"
+            for item in preview.balance
+            for status, words in ((Status.NEW, "added"), (Status.CHANGED, "changed"))
+            if item.records[status]
+        ]
+        yes = button("Import now", self._commit, self.desk, primary=True)
+        no = button("Not yet", self._close, self.desk)
+        text = f"Write this to the CRM: {', '.join(parts)}? A backup is made first."
+        box = w.VBox([w.HTML(markup.paragraph(text, style="ck-lead")), w.HBox([yes, no])])
+        box.add_class("ck-ask")
+        self._really.children = [box]
+
+    def _close(self) -> None:
+        self._really.children = []
+
+    def _commit(self) -> None:
+        session: ImportSession = self.desk.session
+        self._really.children = []
+        self._import.disabled = True
+
+        def done(batch: Batch) -> None:
+            self.desk.tell(f"Batch {batch.id} is in the CRM.", level=NoticeLevel.SUCCESS)
+            self.desk.go("result")
+
+        self.desk.run(
+            lambda progress: session.commit(progress=progress), done, ended=self._after_failure
+        )
+
+    def _after_failure(self) -> None:
+        """Nothing was written: offer it again, with a new preview where the old one is stale."""
+        self._import.disabled = False
+        if not self.desk.session.preview_is_fresh:
+            self._import.disabled = True
+            notice = self.desk.message.notice
+            self.show()
+            if notice is not None:
+                self.desk.message.show(notice)
+
+
+def _grid_columns(preview: Preview, columns: Sequence[Column]) -> list[GridColumn]:
+    statuses = [
+        GridColumn(
+            f"{item.entity}_status",
+            preview.plan.matchers[item.entity].entity.labels["en"],
+            GridKind.STATUS,
+            130,
+        )
+        for item in preview.balance
+    ]
+    return [
+        GridColumn("included", "Import", GridKind.CHECK, 76, sortable=False),
+        GridColumn("row_no", "Row", GridKind.NUMBER, 76),
+        *statuses,
+        GridColumn("issues", "Issues", GridKind.NUMBER, 76),
+        *(GridColumn(column.id, column.header, GridKind.TEXT, 170) for column in columns),
+    ]
+
+
+def _balance_table(preview: Preview) -> str:
+    statuses = [status for status in Status if status is not Status.PROBLEM]
+    headers = [
+        "",
+        "Rows in the file",
+        "Rows without",
+        "Records",
+        *(s.label.capitalize() for s in statuses),
+    ]
+    return markup.table(headers, [_balance_row(item, statuses) for item in preview.balance])
+
+
+def _balance_row(item: Balance, statuses: Sequence[Status]) -> list[str | int]:
+    # A problem is held back for a reason of its own; the sum is over both.
+    held = item.records[Status.HELD_BACK] + item.records[Status.PROBLEM]
+    counts = [held if status is Status.HELD_BACK else item.records[status] for status in statuses]
+    return [item.label, item.rows, item.rows_without, sum(item.records.values()), *counts]
+
+
+def _section(detail: RecordDetail) -> ComparedSection:
+    problems = detail.problems
+    if detail.candidates:
+        problems = (*problems, "It could be: " + "; ".join(detail.candidates) + ".")
+    return ComparedSection(
+        title=detail.title,
+        status=detail.status.value if detail.status else "none",
+        match_reason=detail.match_reason,
+        action_reason=detail.action_reason,
+        problems=problems,
+        fields=tuple(
+            ComparedField(field.label, field.existing, field.incoming, field.outcome, field.changed)
+            for field in detail.fields
+        ),
+    )

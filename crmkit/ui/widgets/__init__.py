@@ -1,0 +1,39 @@
+"""The widgets of the screens: each shows plain data and calls back; none knows of a session.
+
+They are plain browser modules, so the same widget runs in JupyterLab and in Voilà.
+"""
+
+from crmkit.ui.widgets.base import Component
+from crmkit.ui.widgets.chips import Chip, FilterChips
+from crmkit.ui.widgets.comparison import ComparedField, ComparedSection, Comparison
+from crmkit.ui.widgets.grid import Grid, GridColumn, GridKind, GridSource
+from crmkit.ui.widgets.guard import ConnectionGuard
+from crmkit.ui.widgets.location import Location
+from crmkit.ui.widgets.mapping_table import MappingRow, MappingTable, Target, TargetGroup
+from crmkit.ui.widgets.message import Message
+from crmkit.ui.widgets.stepper import Step, Stepper, StepState
+from crmkit.ui.widgets.uploader import Uploader
+
+__all__ = [
+    "Chip",
+    "ComparedField",
+    "ComparedSection",
+    "Comparison",
+    "Component",
+    "ConnectionGuard",
+    "FilterChips",
+    "Grid",
+    "GridColumn",
+    "GridKind",
+    "GridSource",
+    "Location",
+    "MappingRow",
+    "MappingTable",
+    "Message",
+    "Step",
+    "StepState",
+    "Stepper",
+    "Target",
+    "TargetGroup",
+    "Uploader",
+]

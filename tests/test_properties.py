@@ -1,0 +1,207 @@
+"""What holds for any file, any settings and any CRM (house style 21; the design's promises 1 and 2)."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from crmkit import crm
+from crmkit.commit import commit
+from crmkit.crm import Preferences
+from crmkit.database import in_memory
+from crmkit.entities import COMPANY, PERSON
+from crmkit.plan import balance, make_plan
+from crmkit.settings import Action, NoCompanyName, Settings, UnknownItem
+from crmkit.sql import name, sql
+from tests.crm_kit import Kit, Row, _header, mapping_of, silent, stage
+
+# Few values, so that rows and records meet each other often, in several spellings.
+CELLS: dict[str, list[str]] = {
+    "company.name": ["", "Acme AS", " acme  as", "Beta BV", "Gamma", "#N/A"],
+    "company.department": ["", "Sales", "IT"],
+    "company.number": ["", "1", "2", "3"],
+    "company.vat_number": ["", "NO 956 753 104 MVA", "956753104", "NL1B01", "DE1B01"],
+    "company.category": ["", "Customer", "customer", "Odd"],
+    "company.country": ["", "Norway", "NL", "norge"],
+    "company.postal.city": ["", "Oslo", "Bergen"],
+    "company.postal.zip_code": ["", "167", "0167"],
+    "company.phone": ["", "23354000", "+47 23 35 40 00", "030-1234567"],
+    "person.first_name": ["", "Ann", "Bo"],
+    "person.last_name": ["", "Hansen", "hansen", "x" * 120],
+    "person.email": ["", "ann@acme.example", "ANN@acme.example", "nonsense"],
+    "person.mobile": ["", "90011223", "+4790011223"],
+    "person.number": ["", "7"],
+    "person.birth_date": ["", "1980-01-31", "31.1.1980", "soon"],
+}
+
+rows = st.lists(
+    st.fixed_dictionaries({target: st.sampled_from(values) for target, values in CELLS.items()}),
+    min_size=1,
+    max_size=8,
+)
+any_settings = st.builds(
+    lambda company, company_action, person, person_action, rest: (
+        Settings(**rest)
+        .with_rule(COMPANY, match_key=company, action=company_action)
+        .with_rule(PERSON, match_key=person, action=person_action)
+    ),
+    st.sampled_from([key.id for key in COMPANY.match_keys if key.id != "id"]),
+    st.sampled_from(list(Action)),
+    st.sampled_from([key.id for key in PERSON.match_keys if key.id != "id"]),
+    st.sampled_from(list(Action)),
+    st.fixed_dictionaries(
+        {
+            "no_company_name": st.sampled_from(list(NoCompanyName)),
+            "blanks_clear": st.booleans(),
+            "rows_apart": st.booleans(),
+            "search_everywhere": st.booleans(),
+            "unknown_items": st.sampled_from(list(UnknownItem)),
+            "restore_zeros": st.booleans(),
+        }
+    ),
+)
+relaxed = settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+
+def fresh_kit() -> Kit:
+    folder = tempfile.mkdtemp(prefix="crmkit-test-")
+    return Kit(Path(folder), Preferences(mandatory_company=False, default_category="Prospect"))
+
+
+@relaxed
+@given(known=rows, incoming=rows, chosen=any_settings)
+def test_the_preview_is_the_commit_cell_for_cell(
+    known: list[Row], incoming: list[Row], chosen: Settings
+) -> None:
+    """After the commit every record stands as the plan's outcome says, and no other changed."""
+    kit = fresh_kit()
+    kit.load(known)
+    untouched = {
+        entity: {r["id"]: r for r in kit.records(entity)} for entity in ("company", "person")
+    }
+
+    with in_memory() as db:
+        targets = list(CELLS)
+        stage(db, targets, incoming, ())
+        with db.attached(kit.path, "crm", read_only=True):
+            plan = make_plan(
+                db,
+                mapping=mapping_of(targets),
+                settings=chosen,
+                schema=crm.load_schema(db),
+                preferences=crm.load_preferences(db),
+                progress=silent,
+            )
+        counted = balance(db, plan.entities)
+        planned = {entity.id: _outcomes(db, entity.id) for entity in plan.entities}
+        with db.attached(kit.path, "crm", read_only=False):
+            commit(db, plan, _header(len(incoming)), progress=silent)
+
+    assert all(item.balances for item in counted)
+    for entity, outcomes in planned.items():
+        written = {record["id"]: record for record in kit.records(entity)}
+        addresses = _addresses(kit, entity)
+        for record_id, outcome in outcomes.items():
+            for column, value in outcome.items():
+                slot, _, field = column.partition(".")
+                if field:
+                    assert addresses.get((record_id, slot), {}).get(field) == value
+                else:
+                    assert written[record_id][column] == value
+        for record_id, before in untouched[entity].items():
+            if record_id not in outcomes:
+                assert written[record_id] == before
+
+
+@relaxed
+@given(known=rows, incoming=rows, chosen=any_settings)
+def test_the_same_file_again_changes_nothing(
+    known: list[Row], incoming: list[Row], chosen: Settings
+) -> None:
+    """Under Merge, Replace and Skip a second import adds and changes nothing.
+
+    Rows whose match cell is empty are new each time, as the rules say, so every row has one here.
+    """
+    if Action.ADD in {chosen.rule(COMPANY).action, chosen.rule(PERSON).action}:
+        return
+    kit = fresh_kit()
+    filled = [
+        {
+            **row,
+            "company.number": row["company.number"] or str(10 + n),
+            "person.number": str(100 + n),
+        }
+        for n, row in enumerate(incoming)
+    ]
+    chosen = chosen.with_rule(COMPANY, match_key="number").with_rule(PERSON, match_key="number")
+    kit.load(known)
+    kit.load(filled, chosen)
+    records = {entity: kit.records(entity) for entity in ("company", "person")}
+
+    again = kit.load(filled, chosen)
+
+    for entity in ("company", "person"):
+        assert set(again.counts(entity)) <= {"unchanged", "skipped", "held_back", "problem"}
+        assert kit.records(entity) == records[entity]
+
+
+@relaxed
+@given(known=rows, incoming=rows, chosen=any_settings)
+def test_ids_are_unique_and_point_to_records(
+    known: list[Row], incoming: list[Row], chosen: Settings
+) -> None:
+    """What the missing keys of the tables would guard: unique ids, parents that exist."""
+    kit = fresh_kit()
+    kit.load(known)
+    kit.load(incoming, chosen)
+
+    for table in (
+        "company",
+        "person",
+        "address",
+        "phone",
+        "email",
+        "link",
+        "interest",
+        "list_item",
+    ):
+        assert kit.rows(f"select id from crm.{table} group by id having count(*) > 1") == []
+    assert (
+        kit.rows(
+            "select id from crm.person where company_id is not null"
+            " and company_id not in (select id from crm.company)"
+        )
+        == []
+    )
+    assert (
+        kit.rows(
+            "select company_id, slot from crm.address where company_id is not null"
+            " group by all having count(*) > 1"
+        )
+        == []
+    )
+
+
+def _outcomes(db: Any, entity: str) -> dict[int, dict[str, Any]]:
+    """Record id -> its cells after the import, for new and changed records."""
+    found = db.records(sql("select * exclude (record_no) from {t}", t=name(f"{entity}_after")))
+    return {record.pop("id"): record for record in found}
+
+
+def _addresses(kit: Kit, entity: str) -> dict[tuple[int, str], dict[str, Any]]:
+    with in_memory() as db, db.attached(kit.path, "crm", read_only=True):
+        found = db.records(
+            sql(
+                "select * from crm.address where {owner} is not null order by id",
+                owner=name(f"{entity}_id"),
+            )
+        )
+    return {(record[f"{entity}_id"], record["slot"]): record for record in found}
