@@ -53,11 +53,12 @@ class Rows:
         self.db = duckdb.connect()
         self.db.execute("set enable_progress_bar = false")
         self.db.execute(_BUILD, {"rows": rows, "hostile": HOSTILE})
-        self.broken = False
 
     def order(self, sort: tuple[str, bool] | None, search: str) -> int:
-        if self.broken or search == "crash":
+        if search == "crash":
             raise RuntimeError("as asked")
+        if search == "kill the kernel":
+            os._exit(1)
         self.db.execute(_ORDERS[sort or ("id", False)], {"search": search.lower()})
         (total,) = self.db.execute("select count(*) from shown").fetchall()[0]
         return int(total)

@@ -66,6 +66,12 @@ function statusChip(status) {
   );
 }
 
+// Where the page belongs to the host and a busy kernel is normal. Voilà borrows JupyterLab's shell,
+// so the class of that says nothing.
+function inLab() {
+  return document.querySelector("#jp-main-dock-panel, body[data-notebook]") !== null;
+}
+
 const COUNT = new Intl.NumberFormat("en");
 
 // Listens to a model for as long as the view lives.

@@ -8,7 +8,7 @@ const BUSY =
 export default {
   render({ model, el: host }) {
     host.hidden = true;
-    const lab = document.querySelector(".jp-LabShell, .jp-NotebookShell") !== null;
+    const lab = inLab();
     const patience = model.get("_patience") * 1000 * (lab ? LAB_TIMES : 1);
     const region = make("div", { class: "ck ck-guard", role: "alert" });
     document.body.append(region);

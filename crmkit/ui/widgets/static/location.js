@@ -1,7 +1,7 @@
 export default {
   render({ model, el: host }) {
     host.hidden = true;
-    const lab = document.querySelector(".jp-LabShell, .jp-NotebookShell") !== null;
+    const lab = inLab();
 
     function apply() {
       if (lab) return; // the address is the host's own

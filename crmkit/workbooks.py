@@ -1,0 +1,147 @@
+"""Files out: lists as Excel workbooks or CSV, and the import template."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import errno
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from openpyxl import Workbook
+from openpyxl.cell import WriteOnlyCell
+from openpyxl.comments import Comment
+from openpyxl.styles import Font, PatternFill
+from openpyxl.utils import get_column_letter
+
+from crmkit.errors import StorageError
+
+_ROWS_PER_SHEET: Final = 1_048_575
+"""Excel's rows, less the headers."""
+
+_LONGEST_CELL: Final = 32_767
+_WIDEST: Final = 40
+
+
+@dataclass(frozen=True)
+class TemplateColumn:
+    """A column of the import template.
+
+    Attributes:
+        note: Shown when the mouse rests on the header.
+        mandatory: Its header is marked.
+    """
+
+    header: str
+    note: str
+    mandatory: bool
+    example: str
+
+
+def write_table(
+    path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, sheet: str
+) -> None:
+    """Write an Excel workbook with bold, frozen headers; text stays text, whatever it begins with.
+
+    Raises:
+        StorageError: The file cannot be written.
+    """
+    book = Workbook(write_only=True)
+    remaining = iter(rows)
+    for number in itertools.count(1):
+        block = list(itertools.islice(remaining, _ROWS_PER_SHEET)) if number > 1 else remaining
+        if number > 1 and not block:
+            break
+        page = book.create_sheet(sheet if number == 1 else f"{sheet} ({number})")
+        page.freeze_panes = "A2"
+        for position, header in enumerate(columns, start=1):
+            width = min(max(len(header) + 4, 14), _WIDEST)
+            page.column_dimensions[get_column_letter(position)].width = width
+        page.append([_header(page, header) for header in columns])
+        for row in itertools.islice(block, _ROWS_PER_SHEET) if number == 1 else block:
+            page.append([_cell(page, value) for value in row])
+    with _replacing(path) as part:
+        book.save(part)
+
+
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write a CSV file that Excel opens with its accents right.
+
+    Raises:
+        StorageError: The file cannot be written.
+    """
+    with _replacing(path) as part, part.open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows(rows)
+
+
+def write_import_template(path: Path, columns: Sequence[TemplateColumn]) -> None:
+    """Write the import template: headers with notes, mandatory ones marked, and an example row.
+
+    Raises:
+        StorageError: The file cannot be written.
+    """
+    book = Workbook()
+    page = book.active
+    assert page is not None
+    page.title = "Import"
+    page.freeze_panes = "A2"
+    for position, column in enumerate(columns, start=1):
+        cell = page.cell(1, position, column.header)
+        cell.font = Font(bold=True)
+        if column.mandatory:
+            cell.fill = PatternFill("solid", fgColor="FFF2CC")
+        note = " ".join(filter(None, ("Mandatory." if column.mandatory else "", column.note)))
+        if note:
+            cell.comment = Comment(note, "crmkit")
+        example = page.cell(2, position, column.example or None)
+        example.number_format = "@"
+        page.column_dimensions[get_column_letter(position)].width = min(
+            len(column.header) + 4, _WIDEST
+        )
+    with _replacing(path) as part:
+        book.save(part)
+
+
+def _header(page: Any, text: str) -> WriteOnlyCell:
+    cell = _cell(page, text)
+    cell.font = Font(bold=True)
+    return cell
+
+
+def _cell(page: Any, value: Any) -> Any:
+    if not isinstance(value, str):
+        plain = value is None or isinstance(value, bool | int | float | date | datetime)
+        return value if plain else str(value)
+    cell = WriteOnlyCell(
+        page, value="".join(c for c in value if c >= " " or c in "\t\n\r")[:_LONGEST_CELL]
+    )
+    # openpyxl takes a text that begins with "=" for a formula.
+    cell.data_type = "s"
+    return cell
+
+
+@contextlib.contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """Write beside the file and put it in its place when it is whole."""
+    part = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield part
+        part.replace(path)
+    except OSError as error:
+        full = error.errno == errno.ENOSPC
+        raise StorageError(
+            "The disk is full." if full else "This file could not be written.",
+            where=str(path),
+            mend="Free some space and try again."
+            if full
+            else "Close it in other programs, or check the folder.",
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)
