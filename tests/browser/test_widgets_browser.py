@@ -22,7 +22,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 PAGES = Path(__file__).parent / "widget_pages"
 PACKAGE = Path(__file__).parents[2]
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -51,7 +53,13 @@ def uploads(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def voila(uploads: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     port = free_port()
-    command = ["voila", "gallery.ipynb", "--no-browser", f"--port={port}", "--show_tracebacks=False"]
+    command = [
+        "voila",
+        "gallery.ipynb",
+        "--no-browser",
+        f"--port={port}",
+        "--show_tracebacks=False",
+    ]
     with server(command, f"http://127.0.0.1:{port}/", uploads, tmp_path_factory) as address:
         yield address
 
@@ -196,7 +204,9 @@ def test_wheel_goes_row_by_row_in_a_million(gallery: Page) -> None:
 
 def test_scroll_bar_reaches_the_middle_and_the_end(gallery: Page) -> None:
     """Dragging the scroll bar comes to the right rows, at any depth."""
-    gallery.locator(".ck-grid-scroll").evaluate("node => { node.scrollTop = node.scrollHeight / 2; }")
+    gallery.locator(".ck-grid-scroll").evaluate(
+        "node => { node.scrollTop = node.scrollHeight / 2; }"
+    )
     expect(rows(gallery).filter(has_text=re.compile(r"person5000\d\d@")).first).to_be_visible()
 
     gallery.locator(".ck-grid-scroll").evaluate("node => { node.scrollTop = node.scrollHeight; }")
@@ -237,7 +247,9 @@ def test_failing_source_says_so_and_can_be_tried_again(gallery: Page) -> None:
     gallery.get_by_role("searchbox", name="Search in").fill("crash")
 
     expect(gallery.get_by_text("The rows could not be loaded.")).to_be_visible()
-    expect(gallery.get_by_text(re.compile(r"Something went wrong \(E-[0-9A-F]{4}\)"))).to_be_visible()
+    expect(
+        gallery.get_by_text(re.compile(r"Something went wrong \(E-[0-9A-F]{4}\)"))
+    ).to_be_visible()
     gallery.get_by_role("searchbox", name="Search in").fill("person7@")
     expect(gallery.get_by_text("The rows could not be loaded.")).to_have_count(0)
     expect(gallery.get_by_text("1 row found")).to_be_visible()
@@ -248,7 +260,9 @@ def test_failing_source_says_so_and_can_be_tried_again(gallery: Page) -> None:
 
 def test_chips_choose_one_or_none(gallery: Page) -> None:
     """A chip is chosen by a click and given back by another."""
-    chip = gallery.get_by_role("group", name="Company").get_by_role("button", name="Changed 166,667", exact=True)
+    chip = gallery.get_by_role("group", name="Company").get_by_role(
+        "button", name="Changed 166,667", exact=True
+    )
     chip.click()
     expect(chip).to_have_attribute("aria-pressed", "true")
     told(gallery, "chip changed")
@@ -273,7 +287,9 @@ def test_mapping_changes_one_column_and_shows_the_conflict(gallery: Page) -> Non
     """A choice reaches Python, says who made it, and a conflict is shown in its row."""
     gallery.get_by_role("combobox", name="Column 4", exact=True).select_option("Person field 2")
     told(gallery, "map c4 person.f2")
-    row = gallery.get_by_role("row").filter(has=gallery.get_by_role("combobox", name="Column 4", exact=True))
+    row = gallery.get_by_role("row").filter(
+        has=gallery.get_by_role("combobox", name="Column 4", exact=True)
+    )
     expect(row).to_contain_text("chosen by you")
     expect(row).to_contain_text("Two columns go into person.f2.")
 
@@ -288,9 +304,18 @@ def test_comparison_marks_each_change_in_a_word(gallery: Page) -> None:
     """Changed cells carry a word beside the colour, and hostile text stays text."""
     company = gallery.get_by_role("region", name="Company", exact=True)
 
-    for field, word in (("Name", "changed"), ("Phone", "kept"), ("Category", "new"), ("Notes", "cleared")):
-        expect(company.get_by_role("row").filter(has=gallery.get_by_role("rowheader", name=field))).to_contain_text(word)
-    expect(company.get_by_role("row", name=re.compile("^Name"))).to_contain_text("<img src=x onerror=")
+    for field, word in (
+        ("Name", "changed"),
+        ("Phone", "kept"),
+        ("Category", "new"),
+        ("Notes", "cleared"),
+    ):
+        expect(
+            company.get_by_role("row").filter(has=gallery.get_by_role("rowheader", name=field))
+        ).to_contain_text(word)
+    expect(company.get_by_role("row", name=re.compile("^Name"))).to_contain_text(
+        "<img src=x onerror="
+    )
     assert gallery.evaluate("window.hacked") is None
 
 
@@ -353,7 +378,9 @@ def test_file_that_is_too_large_is_refused_before_it_is_sent(gallery: Page, tmp_
     gallery.locator('.ck-up input[type="file"]').set_input_files(large)
     expect(gallery.get_by_role("alert").filter(has_text="at most 200.0 MB")).to_be_visible()
     gallery.locator('.ck-up input[type="file"]').set_input_files(other)
-    expect(gallery.get_by_role("alert").filter(has_text="“letter.docx” cannot be read.")).to_be_visible()
+    expect(
+        gallery.get_by_role("alert").filter(has_text="“letter.docx” cannot be read.")
+    ).to_be_visible()
 
 
 def test_dead_kernel_is_told_on_the_page(gallery: Page) -> None:
@@ -396,7 +423,10 @@ def test_widgets_run_in_jupyterlab(
     ]
     with server(command, f"http://127.0.0.1:{port}/", uploads, tmp_path_factory) as address:
         page.goto(f"{address}lab/tree/gallery.ipynb?reset")
-        page.wait_for_function("window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'", timeout=READY)
+        page.wait_for_function(
+            "window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'",
+            timeout=READY,
+        )
         cells = page.locator(".jp-Notebook .jp-Cell").count()
         page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')")
         first_rows(page)

@@ -116,9 +116,14 @@ class Grid(Component):
             _columns=[asdict(column) for column in self.columns],
         )
 
-    def refresh(self) -> None:
-        """Ask the source again: after a filter, a check or anything else changed its rows."""
-        self._reorder(keep_place=True)
+    def refresh(self, *, keep_place: bool = True) -> None:
+        """Ask the source again, because something changed its rows.
+
+        Args:
+            keep_place: Stay where the user is, for instance after a check; False goes to the
+                first row, for instance after a filter.
+        """
+        self._reorder(keep_place=keep_place)
 
     def settle(self, timeout: float = 30.0) -> None:
         """Wait until everything asked of the source has been answered.

@@ -190,7 +190,9 @@ class Gallery:
             handler=self.handler,
         )
         self.mapping = mapping_table(
-            int(os.environ.get("GALLERY_COLUMNS", "12")), on_change=self.on_map, handler=self.handler
+            int(os.environ.get("GALLERY_COLUMNS", "12")),
+            on_change=self.on_map,
+            handler=self.handler,
         )
         self.fail = ipywidgets.Button(description="Fail")
         self.fail.on_click(self.handler.guard(self.on_fail))
