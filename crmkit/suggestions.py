@@ -82,7 +82,8 @@ class _Found:
 def suggest(db: Database, staged: StagedTable, schema: Schema) -> Mapping:
     """Suggest a mapping for the staged columns; `db` holds the table `staged`."""
     known = {target.id for target in schema.targets()}
-    found = {column.id: _read_header(column.header) for column in staged.columns}
+    declared = _declared(schema)
+    found = {column.id: _read_header(column.header, declared) for column in staged.columns}
     entities = _entities(found.values())
     cells = {column.id: _cells(db, column) for column in staged.columns}
     entries, near = [], "company" if "company" in entities else "person"
@@ -120,9 +121,27 @@ def _words() -> dict[str, Meaning]:
     return found
 
 
-def _read_header(header: str) -> _Found:
+def _declared(schema: Schema) -> dict[str, tuple[str, str]]:
+    """The program's own headers, as its template and exports write them: text -> entity, target.
+
+    A field's label without its entity counts where no other field has it.
+    """
+    found: dict[str, set[tuple[str, str]]] = {}
+    for target in schema.targets():
+        for language, label in target.labels.items():
+            meant = (target.entity.id, target.id)
+            found.setdefault(normal(label), set()).add(meant)
+            found.setdefault(normal(f"{target.entity.labels[language]} {label}"), set()).add(meant)
+    return {text: next(iter(meant)) for text, meant in found.items() if len(meant) == 1}
+
+
+def _read_header(header: str, declared: dict[str, tuple[str, str]]) -> _Found:
     text = normal(header)
     words = _words()
+    if text in declared and text not in words:
+        entity, target = declared[text]
+        meaning = Meaning(**{entity: target})
+        return _Found(meaning, entity, 0.95, "the header is one of the program's own")
     exact = _with_prefix(text, words)
     if exact is not None:
         return exact

@@ -415,7 +415,7 @@ def test_uploader_puts_a_file_together(tmp_path: Path) -> None:
     say(uploader, "piece", b"de", upload="u")
     say(uploader, "end", upload="u")
 
-    assert [0, 3, 5] == [message["received"] for message in outbox.of("took")]
+    assert [message["received"] for message in outbox.of("took")] == [0, 3, 5]
     assert seen == [tmp_path / "new" / "Kunden.csv"]
     assert seen[0].read_bytes() == b"abcde"
 
@@ -485,9 +485,7 @@ def test_file_larger_than_the_disk_is_refused_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
-def test_full_disk_ends_with_a_plain_message(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_full_disk_ends_with_a_plain_message(tmp_path: Path) -> None:
     """A disk that fills up on the way is told, and the upload ends."""
     uploader = ck.Uploader(tmp_path)
     outbox = listen_to(uploader)

@@ -26,7 +26,7 @@ class GridKind(StrEnum):
     TEXT = "text"
     NUMBER = "number"
     STATUS = "status"  # a record status, with icon, word and colour
-    CHECK = "check"  # a box to tick
+    CHECK = "check"  # a box to tick; at most one such column
 
 
 @dataclass(frozen=True)

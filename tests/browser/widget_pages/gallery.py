@@ -40,7 +40,8 @@ _ORDERS = {
     (key, down): "create or replace temp table shown as "
     "select id, (row_number() over ("
     f"order by {key} {'desc' if down else 'asc'}, id)) - 1 as place from row "
-    "where $search = '' or contains(lower(concat_ws(' ', name, email, city)), $search)"
+    "where ($search = '' or contains(lower(concat_ws(' ', name, email, city)), $search)) "
+    "and ($status = '' or company = $status)"
     for key in ("id", "row_no", "company", "name", "email", "city", "phone", "taken")
     for down in (False, True)
 }
@@ -51,6 +52,7 @@ class Rows:
 
     def __init__(self, rows: int) -> None:
         self.db = duckdb.connect()
+        self.status = ""
         self.db.execute("set enable_progress_bar = false")
         self.db.execute(_BUILD, {"rows": rows, "hostile": HOSTILE})
 
@@ -59,7 +61,9 @@ class Rows:
             raise RuntimeError("as asked")
         if search == "kill the kernel":
             os._exit(1)
-        self.db.execute(_ORDERS[sort or ("id", False)], {"search": search.lower()})
+        self.db.execute(
+            _ORDERS[sort or ("id", False)], {"search": search.lower(), "status": self.status}
+        )
         (total,) = self.db.execute("select count(*) from shown").fetchall()[0]
         return int(total)
 
@@ -158,7 +162,7 @@ class Gallery:
                 ck.Chip("problem", "Problem", 0, "problem"),
             ),
             label="Company",
-            on_choose=lambda value: self.tell(f"chip {value}"),
+            on_choose=self.on_chip,
             handler=self.handler,
         )
         self.rows = Rows(ROWS)
@@ -203,6 +207,11 @@ class Gallery:
     def on_ready(self, params: dict[str, str]) -> None:
         self.tell(f"ready {sorted(params.items())}")
         self.location.set(seen="1")
+
+    def on_chip(self, value: str | None) -> None:
+        self.rows.status = value or ""
+        self.grid.refresh(keep_place=False)
+        self.tell(f"chip {value}")
 
     def on_step(self, key: str) -> None:
         self.stepper.current = key

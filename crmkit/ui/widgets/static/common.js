@@ -2,8 +2,13 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
+// JupyterLab takes keys for commands ("b" adds a cell) unless the very element in focus says no.
+const KEEPS_KEYS = ["data-lm-suppress-shortcuts", "true"];
+const TAKES_KEYS = new Set(["button", "input", "select"]);
+
 function make(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
+  if (TAKES_KEYS.has(tag) || "tabindex" in attributes) node.setAttribute(...KEEPS_KEYS);
   for (const [name, value] of Object.entries(attributes)) {
     if (value === null || value === undefined || value === false) continue;
     if (typeof value === "function") node.addEventListener(name.slice(2), value);

@@ -3,10 +3,11 @@
 const ROW = 36; // px
 const BLOCK = 100; // rows asked for at a time
 const CACHED = 60; // blocks
-const IN_FLIGHT = 4; // blocks asked for and not answered
+const IN_FLIGHT = 2; // blocks asked for and not answered: a slow source must not work off a long queue
 const TALLEST = 8_000_000; // px; browsers cut taller elements, so beyond it the scroll is scaled
 const EXTRA = 6; // rows drawn above and below what is seen
-const ASK_AFTER = 40; // ms; while the scroll flies past, nothing is asked
+const ASK_AFTER = 40; // ms; while the scroll flies past, nothing is asked,
+const ASK_LATEST = 160; // ms; but not for longer than this
 const TELL_AFTER = 80; // ms
 const SEARCH_AFTER = 300; // ms
 const WIDTHS = { text: 190, number: 110, status: 140, check: 84 };
@@ -53,7 +54,6 @@ class GridView {
       class: "ck-input",
       "aria-label": `Search in ${label}`,
       placeholder: "Search",
-      "data-lm-suppress-shortcuts": "true",
       oninput: () => this.searchSoon(SEARCH_AFTER),
       onkeydown: (event) => event.key === "Enter" && this.searchSoon(0),
     });
@@ -109,7 +109,6 @@ class GridView {
         "aria-colindex": at + 1,
         "aria-sort": column.sortable ? "none" : null,
         tabindex: -1,
-        "data-lm-suppress-shortcuts": "true",
       },
       make("span", { class: "ck-grid-text" }, column.label),
     );
@@ -121,7 +120,7 @@ class GridView {
     const row = make("div", { class: "ck-grid-row", role: "row" });
     this.columns.forEach((column, at) => {
       const attributes = { role: "gridcell", class: `ck-grid-cell ck-kind-${column.kind}`, "aria-colindex": at + 1 };
-      const focusable = { tabindex: -1, "data-lm-suppress-shortcuts": "true" };
+      const focusable = { tabindex: -1 };
       row.append(
         column.kind === "check"
           ? make("div", attributes, make("input", { type: "checkbox", ...focusable }))
@@ -253,10 +252,13 @@ class GridView {
 
   askSoon() {
     clearTimeout(this.asking);
-    this.asking = setTimeout(() => this.ask(), ASK_AFTER);
+    const now = performance.now();
+    this.unasked ??= now;
+    this.asking = setTimeout(() => this.ask(), Math.max(0, Math.min(ASK_AFTER, this.unasked + ASK_LATEST - now)));
   }
 
   ask() {
+    this.unasked = null;
     if (!this.total) return;
     const first = Math.floor(this.top / ROW / BLOCK);
     const last = Math.floor(Math.min(this.total - 1, (this.top + this.seen) / ROW + EXTRA) / BLOCK);

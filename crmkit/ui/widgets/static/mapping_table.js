@@ -22,7 +22,6 @@ class MappingView {
       class: "ck-input",
       placeholder: "Find a column",
       "aria-label": "Find a column",
-      "data-lm-suppress-shortcuts": "true",
       oninput: () => this.filter(),
     });
     this.buttons = Object.entries(SHOWS).map(([key, label]) =>
@@ -54,7 +53,7 @@ class MappingView {
 
   rebuild() {
     // Built once and copied: two hundred columns with eighty fields each are 16,000 options.
-    this.pattern = make("select", { class: "ck-input", "data-lm-suppress-shortcuts": "true" });
+    this.pattern = make("select", { class: "ck-input" });
     this.pattern.append(make("option", { value: "" }, "(leave out)"));
     for (const group of this.model.get("_groups")) {
       this.pattern.append(

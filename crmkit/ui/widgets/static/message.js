@@ -26,7 +26,7 @@ export default {
           make("strong", {}, message),
           where ? make("div", { class: "ck-message-where" }, where) : null,
           mend ? make("div", {}, mend) : null,
-          number ? make("div", { class: "ck-small" }, `Error number: ${number}`) : null,
+          number && !message.includes(number) ? make("div", { class: "ck-small" }, `Error number: ${number}`) : null,
         ),
         make(
           "button",

@@ -1,0 +1,35 @@
+# app: the dashboard on sample data   lab: JupyterLab on the notebooks
+# test: everything, in a real browser too   check: format, lint, types, tests   bench: speed
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: app lab test lint check bench setup
+
+app: setup
+	$(BIN)/crmkit app
+
+lab: setup
+	$(BIN)/crmkit lab
+
+test: setup
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+check: lint test
+
+bench: setup
+	$(BIN)/python -m crmkit.benchmark
+
+setup: $(VENV)/installed
+
+# Made again only when what is to be installed has changed.
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	touch $(VENV)/installed

@@ -1,0 +1,66 @@
+"""What all tests share: the browser, found or brought."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+_NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "msedge")
+
+# A quiet browser that asks nobody on the internet anything.
+CHROMIUM_FLAGS: Final = (
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-sync",
+    "--no-first-run",
+    # Without it Chromium does not start as root, as in a container.
+    "--no-sandbox",
+)
+
+
+@pytest.fixture(scope="session")
+def chromium(pytestconfig: pytest.Config) -> Path:
+    """The Chromium to drive: one on the PATH, else Playwright's own, downloaded when missing."""
+    for name in _NAMES:
+        found = shutil.which(name)
+        if found:
+            return Path(found)
+    own = _own_chromium()
+    if not own.exists():
+        _say(pytestconfig, "No Chromium or Chrome found: downloading Playwright's (about 150 MB).")
+        command = [sys.executable, "-m", "playwright", "install", "chromium"]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        if result.returncode != 0 or not own.exists():
+            pytest.fail(
+                f"The browser tests need a browser: install one of {', '.join(_NAMES)}, or run "
+                f"`{' '.join(command)}`. It said:\n{result.stdout}{result.stderr}",
+                pytrace=False,
+            )
+    return own
+
+
+def _own_chromium() -> Path:
+    # In a process of its own: Playwright's loop in this one would get in the way of the tests'.
+    code = (
+        "from playwright.sync_api import sync_playwright\n"
+        "with sync_playwright() as playwright: print(playwright.chromium.executable_path)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    return Path(result.stdout.strip())
+
+
+def _say(config: pytest.Config, text: str) -> None:
+    """Write past pytest's capture: nobody should wait for a download without knowing."""
+    capture = config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        sys.stderr.write(f"\n{text}\n")
+        sys.stderr.flush()
