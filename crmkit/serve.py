@@ -89,7 +89,6 @@ def dashboard_command(service: Service, port: int, token: str, config: Path) -> 
         "--preheat_kernel=True",
         "--pool_size=1",
         "--show_tracebacks=False",
-        "--VoilaConfiguration.file_allowlist=[]",
         f"--MappingKernelManager.cull_idle_timeout={_CULL_AFTER_SECONDS}",
         "--MappingKernelManager.cull_interval=60",
         "--VoilaExecutor.cell_error_instruction=Please reload the page. Your work is saved.",

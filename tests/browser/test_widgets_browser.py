@@ -57,6 +57,9 @@ def voila(uploads: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
         "--no-browser",
         f"--port={port}",
         "--show_tracebacks=False",
+        # Each test leaves a kernel with a million rows behind.
+        "--MappingKernelManager.cull_idle_timeout=5",
+        "--MappingKernelManager.cull_interval=2",
     ]
     with server(command, f"http://127.0.0.1:{port}/", uploads, tmp_path_factory) as address:
         yield address
@@ -400,7 +403,8 @@ def test_narrow_page_does_not_overflow(gallery: Page) -> None:
     gallery.set_viewport_size({"width": 800, "height": 900})
 
     wider = gallery.evaluate(
-        "[...document.querySelectorAll('.ck')].filter(n => n.getBoundingClientRect().right > innerWidth + 1).length"
+        "[...document.querySelectorAll('.ck')]"
+        ".filter(node => node.getBoundingClientRect().right > innerWidth + 1).length"
     )
     assert wider == 0
 
@@ -423,7 +427,8 @@ def test_widgets_run_in_jupyterlab(
     with server(command, f"http://127.0.0.1:{port}/", uploads, tmp_path_factory) as address:
         page.goto(f"{address}lab/tree/gallery.ipynb?reset")
         page.wait_for_function(
-            "window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'",
+            "window.jupyterapp?.shell?.currentWidget?.sessionContext"
+            "?.session?.kernel?.status === 'idle'",
             timeout=READY,
         )
         cells = page.locator(".jp-Notebook .jp-Cell").count()

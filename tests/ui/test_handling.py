@@ -231,7 +231,7 @@ def test_work_that_was_done_before_the_cancel_counts_as_done(told: Told) -> None
 
 def test_job_runs_once(told: Told) -> None:
     """A second start is a mistake in the panel, not a second run."""
-    job = told.job(lambda progress: None).start()
+    job = told.job(lambda _: None).start()
 
     with pytest.raises(RuntimeError, match="once"):
         job.start()
@@ -253,7 +253,7 @@ def test_progress_is_told_in_steps_of_a_hundredth(told: Told) -> None:
 def test_failing_callback_of_a_job_is_shown(told: Told) -> None:
     """Also what runs after the work is under the handler."""
     job = Job(
-        lambda progress: 1,
+        lambda _: 1,
         handler=Handler(told.notices.append, strict=False),
         on_done=lambda result: result / 0,
     )

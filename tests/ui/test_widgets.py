@@ -116,7 +116,7 @@ def test_grid_asks_for_the_order_when_it_is_shown(grid: ck.Grid, people: People)
     grid.settle()
 
     assert people.orders == [(None, "")]
-    assert [250] == [message["total"] for message in outbox.of("ordered")]
+    assert [message["total"] for message in outbox.of("ordered")] == [250]
 
 
 def test_second_view_gets_the_order_that_is_there(grid: ck.Grid, people: People) -> None:
@@ -282,7 +282,7 @@ def test_cells_are_sent_in_a_form_that_json_knows(value: object, shown: object) 
     """Dates become text, endless numbers become blank, letters are cut."""
 
     class One(People):
-        def page(self, offset: int, limit: int) -> list[dict[str, Any]]:
+        def page(self, offset: int, limit: int) -> list[dict[str, Any]]:  # noqa: ARG002  the protocol's
             return [{"id": 1, "name": value}]
 
     grid = ck.Grid((ck.GridColumn("name", "Name"),), One(1), label="One")

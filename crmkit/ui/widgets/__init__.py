@@ -3,9 +3,10 @@
 They are plain browser modules, so the same widget runs in JupyterLab and in Voilà.
 """
 
-from crmkit.ui.widgets.base import Component
+from crmkit.ui.widgets.base import Component, Event
 from crmkit.ui.widgets.chips import Chip, FilterChips
 from crmkit.ui.widgets.comparison import ComparedField, ComparedSection, Comparison
+from crmkit.ui.widgets.downloader import Downloader
 from crmkit.ui.widgets.grid import Grid, GridColumn, GridKind, GridSource
 from crmkit.ui.widgets.guard import ConnectionGuard
 from crmkit.ui.widgets.location import Location
@@ -21,6 +22,8 @@ __all__ = [
     "Comparison",
     "Component",
     "ConnectionGuard",
+    "Downloader",
+    "Event",
     "FilterChips",
     "Grid",
     "GridColumn",

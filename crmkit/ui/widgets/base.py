@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,6 +32,21 @@ def _text(file_name: str) -> str:
     return (_STATIC / file_name).read_text(encoding="utf-8")
 
 
+@dataclass(frozen=True)
+class Event:
+    """What the user did, as the browser tells it.
+
+    Attributes:
+        kind: What it is; each widget has its own few kinds.
+        content: The rest of the message. It comes from outside: check it before using it.
+        buffers: Bytes that came with it.
+    """
+
+    kind: str
+    content: Mapping[str, Any]
+    buffers: Sequence[memoryview] = ()
+
+
 class Component(anywidget.AnyWidget):
     """A widget that is shown by its traits and answers by messages.
 
@@ -45,7 +61,7 @@ class Component(anywidget.AnyWidget):
 
     def _hear(self, _: object, content: object, buffers: Sequence[memoryview]) -> None:
         if isinstance(content, Mapping) and isinstance(content.get("kind"), str):
-            self.handler.guard(self.receive)(str(content["kind"]), content, buffers)
+            self.handler.guard(self.receive)(Event(content["kind"], content, buffers))
 
-    def receive(self, kind: str, content: Mapping[str, Any], buffers: Sequence[memoryview]) -> None:
-        """Act on a message from the browser; widgets that get any replace this."""
+    def receive(self, event: Event) -> None:
+        """Act on what the user did; widgets that can be used replace this."""

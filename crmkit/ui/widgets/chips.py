@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import traitlets
 
 from crmkit.ui.handling import Handler
-from crmkit.ui.widgets.base import Component, script, style
+from crmkit.ui.widgets.base import Component, Event, script, style
 
 
 @dataclass(frozen=True)
@@ -79,10 +79,10 @@ class FilterChips(Component):
     def selected(self, value: str | None) -> None:
         self._selected = value
 
-    def receive(self, kind: str, content: Mapping[str, Any], buffers: Sequence[memoryview]) -> None:
+    def receive(self, event: Event) -> None:
         """Keep the user's choice and pass it on."""
-        value = content.get("value")
-        if kind != "choose" or value not in (None, *(chip.value for chip in self.chips)):
+        value = event.content.get("value")
+        if event.kind != "choose" or value not in (None, *(chip.value for chip in self.chips)):
             return
         self.selected = value
         if self.on_choose is not None:

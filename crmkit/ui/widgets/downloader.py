@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import traitlets
 
 from crmkit.ui.handling import Handler
-from crmkit.ui.widgets.base import Component, script, style
+from crmkit.ui.widgets.base import Component, Event, script, style
 
 _PIECE: Final = 1024 * 1024  # far below the 10 MB at which a notebook server cuts a message off
 
@@ -33,11 +32,11 @@ class Downloader(Component):
         self._count += 1
         self._file = {"name": path.name, "size": path.stat().st_size, "count": self._count}
 
-    def receive(self, kind: str, content: Mapping[str, Any], buffers: Sequence[memoryview]) -> None:
+    def receive(self, event: Event) -> None:
         """Send the piece that the browser asks for."""
-        if kind != "piece" or self._path is None or content.get("count") != self._count:
+        if event.kind != "piece" or self._path is None or event.content.get("count") != self._count:
             return
-        offset = max(int(content["offset"]), 0)
+        offset = max(int(event.content["offset"]), 0)
         with self._path.open("rb") as file:
             file.seek(offset)
             piece = file.read(_PIECE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +14,7 @@ from typing import Any, Final, Protocol
 import traitlets
 
 from crmkit.ui.handling import Handler
-from crmkit.ui.widgets.base import Component, script, style
+from crmkit.ui.widgets.base import Component, Event, script, style
 
 # Longer cells are cut for the screen: a cell may hold a whole letter, and a page has 2,000 cells.
 _LONGEST_CELL: Final = 500
@@ -62,7 +63,7 @@ class GridSource(Protocol):
     def page(self, offset: int, limit: int) -> list[dict[str, Any]]:
         """Rows by their position in the order made last, each with its `id` and its values."""
 
-    def check(self, row_id: int, checked: bool) -> None:
+    def check(self, row_id: int, *, checked: bool) -> None:
         """Keep that the user ticked or cleared the box of a row."""
 
 
@@ -143,19 +144,19 @@ class Grid(Component):
         self._worker.shutdown(wait=False, cancel_futures=True)
         super().close()
 
-    def receive(self, kind: str, content: Mapping[str, Any], buffers: Sequence[memoryview]) -> None:
+    def receive(self, event: Event) -> None:
         """Act on what the user does; anything slow goes to the background thread."""
-        match kind:
+        match event.kind:
             case "ready":
                 self._show()
             case "order":
-                self._order_by(content)
+                self._order_by(event.content)
             case "page":
-                self._ask_page(content)
+                self._ask_page(event.content)
             case "check":
-                self._submit(self._check, int(content["id"]), bool(content["checked"]))
+                self._ask_check(event.content)
             case "focus" if self.on_focus_row is not None:
-                self.on_focus_row(int(content["id"]))
+                self.on_focus_row(int(event.content["id"]))
 
     def _show(self) -> None:
         if self._version and self._ordered == self._version:
@@ -209,6 +210,10 @@ class Grid(Component):
         limit = min(max(int(content["limit"]), 1), _LARGEST_PAGE)
         self._submit(self._page, int(content["version"]), int(content["block"]), offset, limit)
 
+    def _ask_check(self, content: Mapping[str, Any]) -> None:
+        checked = bool(content["checked"])
+        self._submit(functools.partial(self._check, int(content["id"]), checked=checked))
+
     def _page(self, version: int, block: int, offset: int, limit: int) -> None:
         if version != self._version or version != self._ordered:
             return
@@ -223,9 +228,9 @@ class Grid(Component):
         # A list, id first: the keys again in every row would double what is sent.
         return [int(row["id"]), *(_shown(row.get(column.key)) for column in self.columns)]
 
-    def _check(self, row_id: int, checked: bool) -> None:
+    def _check(self, row_id: int, *, checked: bool) -> None:
         try:
-            self.source.check(row_id, checked)
+            self.source.check(row_id, checked=checked)
         except Exception:
             self.send({"kind": "checked", "id": row_id, "checked": not checked})
             raise

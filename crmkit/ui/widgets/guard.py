@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import traitlets
 
-from crmkit.ui.widgets.base import Component, script, style
+from crmkit.ui.widgets.base import Component, Event, script, style
 
 
 class ConnectionGuard(Component):
@@ -28,8 +27,9 @@ class ConnectionGuard(Component):
     def _hear(self, _: object, content: object, buffers: Sequence[memoryview]) -> None:
         # Past the handler: an answer must not wait for the lock that a callback holds.
         if isinstance(content, Mapping) and content.get("kind") == "ping":
-            self.receive("ping", content, buffers)
+            self.receive(Event("ping", content, buffers))
 
-    def receive(self, kind: str, content: Mapping[str, Any], buffers: Sequence[memoryview]) -> None:
+    def receive(self, event: Event) -> None:
         """Answer the browser."""
-        self.send({"kind": "pong"})
+        if event.kind == "ping":
+            self.send({"kind": "pong"})

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable
 from urllib.parse import parse_qsl
 
 import traitlets
 
 from crmkit.ui.handling import Handler
-from crmkit.ui.widgets.base import Component, script, style
+from crmkit.ui.widgets.base import Component, Event, script, style
 
 
 class Location(Component):
@@ -44,11 +43,11 @@ class Location(Component):
         }
         self._wanted = {**self._wanted, **params}
 
-    def receive(self, kind: str, content: Mapping[str, Any], buffers: Sequence[memoryview]) -> None:
+    def receive(self, event: Event) -> None:
         """Keep what the address says, and pass it on the first time."""
-        if kind != "here" or self.ready:
+        if event.kind != "here" or self.ready:
             return
-        search = str(content.get("search", "")).removeprefix("?")
+        search = str(event.content.get("search", "")).removeprefix("?")
         # Parameters that were set before the page was shown win over what the address says.
         self.params = {**dict(parse_qsl(search, max_num_fields=100)), **self.params}
         self.ready = True

@@ -9,7 +9,7 @@ from typing import Any, Final
 import traitlets
 
 from crmkit.ui.handling import Handler
-from crmkit.ui.widgets.base import Component, script, style
+from crmkit.ui.widgets.base import Component, Event, script, style
 
 CHOSEN_BY_USER: Final = "chosen by you"
 
@@ -122,12 +122,12 @@ class MappingTable(Component):
     def conflicts(self, conflicts: Mapping[str, str]) -> None:
         self._conflicts = dict(conflicts)
 
-    def receive(self, kind: str, content: Mapping[str, Any], buffers: Sequence[memoryview]) -> None:
+    def receive(self, event: Event) -> None:
         """Keep the field that the user chose for a column, and pass it on."""
-        column, target = content.get("column"), content.get("target")
+        column, target = event.content.get("column"), event.content.get("target")
         known = {target.id for group in self.groups for target in group.targets}
         columns = {row.column for row in self.rows}
-        if kind != "map" or column not in columns or not (target is None or target in known):
+        if event.kind != "map" or column not in columns or not (target is None or target in known):
             return
         self.rows = tuple(
             replace(row, target=target, confidence=None, reason=CHOSEN_BY_USER)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import traitlets
 
 from crmkit.ui.handling import Handler, Notice
-from crmkit.ui.widgets.base import Component, script, style
+from crmkit.ui.widgets.base import Component, Event, script, style
 
 
 class Message(Component):
@@ -46,7 +45,7 @@ class Message(Component):
         self._shown = None
         self._notice = {}
 
-    def receive(self, kind: str, content: Mapping[str, Any], buffers: Sequence[memoryview]) -> None:
+    def receive(self, event: Event) -> None:
         """Take the notice away when the user closes it."""
-        if kind == "close":
+        if event.kind == "close":
             self.clear()

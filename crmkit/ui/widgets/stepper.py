@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import traitlets
 
 from crmkit.ui.handling import Handler
-from crmkit.ui.widgets.base import Component, script, style
+from crmkit.ui.widgets.base import Component, Event, script, style
 
 
 class StepState(StrEnum):
@@ -81,9 +81,9 @@ class Stepper(Component):
     def current(self, key: str) -> None:
         self._current = key
 
-    def receive(self, kind: str, content: Mapping[str, Any], buffers: Sequence[memoryview]) -> None:
+    def receive(self, event: Event) -> None:
         """Pass on the step the user asks for, when it can be entered."""
         open_keys = {step.key for step in self.steps if step.state is not StepState.LOCKED}
-        key = content.get("key")
-        if kind == "choose" and key in open_keys and self.on_choose is not None:
+        key = event.content.get("key")
+        if event.kind == "choose" and key in open_keys and self.on_choose is not None:
             self.on_choose(str(key))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -9,7 +10,7 @@ import time
 import unicodedata
 import uuid
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from crmkit.errors import SourceError, StorageError
@@ -26,18 +27,23 @@ def clean_name(name: str) -> str:
     """A file name that every system accepts, as close to the given one as can be.
 
     Example:
-        >>> clean_name("..\\\\..\\\\Kunden: 2026.xlsx")
+        >>> clean_name("../../Kunden: 2026.xlsx")
         'Kunden_ 2026.xlsx'
     """
     last = re.split(r"[/\\]", unicodedata.normalize("NFC", name))[-1]
     # Control and format characters could hide the real ending on the screen.
     seen = "".join(char for char in last if unicodedata.category(char)[0] != "C")
     plain = " ".join(_FORBIDDEN.sub("_", seen).split()).strip(". ")
-    stem, suffix = os.path.splitext(plain)
+    stem, suffix = _parts_of(plain)
     suffix = suffix[:20]
     stem = _bytes_cut(stem, _LONGEST_NAME - len(suffix.encode())).rstrip(". ") or "file"
     named = stem + suffix
     return f"_{named}" if _RESERVED.fullmatch(named) else named
+
+
+def _parts_of(name: str) -> tuple[str, str]:
+    path = PurePosixPath(name)
+    return path.stem, path.suffix
 
 
 def _bytes_cut(text: str, length: int) -> str:
@@ -113,10 +119,8 @@ class Upload:
 
     def drop(self) -> None:
         """Forget the file, and leave nothing of it behind."""
-        try:
+        with contextlib.suppress(OSError):  # closing writes what is left; the disk may be full
             self._file.close()
-        except OSError:
-            pass  # closing writes what is left, and the disk may be full
         self._part.unlink(missing_ok=True)
 
 
@@ -136,7 +140,7 @@ def _parts(folder: Path) -> Iterable[Path]:
 
 def _reserve(folder: Path, name: str) -> Path:
     """A path of that name, or with a number, that nobody else can take."""
-    stem, suffix = os.path.splitext(name)
+    stem, suffix = _parts_of(name)
     number = 1
     while True:
         path = folder / (name if number == 1 else f"{stem} ({number}){suffix}")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import traitlets
 
 from crmkit.errors import CrmkitError, SourceError
 from crmkit.ui.handling import Handler
-from crmkit.ui.widgets.base import Component, script, style
+from crmkit.ui.widgets.base import Component, Event, script, style
 from crmkit.ui.widgets.upload import Upload, clean_name, sweep
 
 MEGABYTE: Final = 1024 * 1024
@@ -61,11 +61,11 @@ class Uploader(Component):
         self._uploads.clear()
         super().close()
 
-    def receive(self, kind: str, content: Mapping[str, Any], buffers: Sequence[memoryview]) -> None:
+    def receive(self, event: Event) -> None:
         """Take the next message of an upload; a failure ends that upload with a plain message."""
-        ticket = str(content.get("upload", ""))
+        ticket = str(event.content.get("upload", ""))
         try:
-            path = self._step(kind, ticket, content, buffers)
+            path = self._step(ticket, event)
         except CrmkitError as error:
             self._drop(ticket)
             self.send({"kind": "refused", "upload": ticket, "text": str(error)})
@@ -73,25 +73,21 @@ class Uploader(Component):
         if path is not None and self.on_file is not None:
             self.on_file(path)
 
-    def _step(
-        self,
-        kind: str,
-        ticket: str,
-        content: Mapping[str, Any],
-        buffers: Sequence[memoryview],
-    ) -> Path | None:
-        match kind:
+    def _step(self, ticket: str, event: Event) -> Path | None:
+        match event.kind:
             case "start":
-                self._start(ticket, str(content.get("name", "")), int(content.get("size", 0)))
+                self._start(ticket, event)
             case "piece":
-                self._take(ticket, buffers)
+                self._take(ticket, event.buffers)
             case "end":
                 return self._finish(ticket)
             case "cancel":
                 self._drop(ticket)
         return None
 
-    def _start(self, ticket: str, name: str, size: int) -> None:
+    def _start(self, ticket: str, event: Event) -> None:
+        name = str(event.content.get("name", ""))
+        size = int(event.content.get("size", 0))
         self._check(clean_name(name), size)
         sweep(self.folder)
         self._uploads[ticket] = Upload(self.folder, name, size)

@@ -1,0 +1,113 @@
+"""A browser, and the servers it visits: the dashboard in Voilà, and JupyterLab."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from crmkit import serve
+from crmkit.samples import SAMPLES, make_sample_workspace
+from crmkit.serve import Running, Service
+from tests.conftest import CHROMIUM_FLAGS
+
+_PATIENCE: Final = 30_000  # ms; the machine may be busy with other tests
+_TOKEN: Final = "invented-for-the-tests"
+_failed = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    report = yield
+    if report.failed:
+        item.stash[_failed] = True
+    return report
+
+
+@pytest.fixture(scope="session")
+def screenshots(pytestconfig: pytest.Config) -> Path:
+    """Where pictures of the screens go: `screenshots/`, which git leaves alone."""
+    folder = pytestconfig.rootpath / "screenshots"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+# For one module, not the session: Playwright allows one at a time, and a module may bring its own.
+@pytest.fixture(scope="module")
+def browser(chromium: Path) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=list(CHROMIUM_FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser, request: pytest.FixtureRequest, screenshots: Path) -> Iterator[Page]:
+    """A page that may ask this machine only; a picture of it is kept when the test fails."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    foreign = _foreign_requests(context)
+    page = context.new_page()
+    page.set_default_timeout(_PATIENCE)
+    yield page
+    if request.node.stash.get(_failed, False):
+        name = re.sub(r"\W+", "-", request.node.name).strip("-")
+        page.screenshot(path=screenshots / f"failed-{name}.png", full_page=True)
+    # With its farewell, as when a visitor closes the tab: Voilà ends the kernel.
+    page.close(run_before_unload=True)
+    context.close()
+    assert [] == foreign, "the page asked the internet for something"
+
+
+@pytest.fixture(scope="module")
+def sample_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sample workspace of the module's own."""
+    path = tmp_path_factory.mktemp("sample") / "workspace"
+    make_sample_workspace(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def voila(sample_workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The dashboard on the module's sample workspace."""
+    service = Service(workspace=sample_workspace, folders=[SAMPLES], token=_TOKEN)
+    with served(service, serve.dashboard_command, tmp_path_factory) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def lab(sample_workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """JupyterLab on the notebooks, with the module's sample workspace."""
+    service = Service(workspace=sample_workspace, folders=[SAMPLES], token=_TOKEN)
+    with served(service, serve.lab_command, tmp_path_factory) as running:
+        yield running
+
+
+@contextmanager
+def served(
+    service: Service, command: serve.Command, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Running]:
+    """Start a server, and end it with its kernels."""
+    running = serve.start(service, command, log=tmp_path_factory.mktemp("server") / "server.log")
+    try:
+        yield running
+    finally:
+        running.stop()
+
+
+def _foreign_requests(context: BrowserContext) -> list[str]:
+    foreign: list[str] = []
+
+    def note(address: str) -> None:
+        parts = urlsplit(address)
+        if parts.scheme in ("http", "https", "ws", "wss") and parts.hostname != "127.0.0.1":
+            foreign.append(address)
+
+    context.on("request", lambda request: note(request.url))
+    context.on("page", lambda page: page.on("websocket", lambda socket: note(socket.url)))
+    return foreign
