@@ -6,7 +6,6 @@ import shutil
 from datetime import datetime
 from pathlib import Path
 
-
 from crmkit.database import Database, opened
 from crmkit.entities import SCHEMA
 from crmkit.errors import CommitError, StorageError

@@ -10,6 +10,7 @@ inserting as many rows as the commit inserts.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import subprocess
 import sys
@@ -29,7 +30,6 @@ from crmkit.preview import RowFilter
 from crmkit.settings import Action, Settings
 from crmkit.sql import name, sql
 from crmkit.workspace import Workspace
-
 
 _SIZES: Final = (10_000, 100_000, 1_000_000)
 _LARGEST_WORKBOOK: Final = 100_000
@@ -76,7 +76,7 @@ def measure_import(folder: Path, incoming: Path) -> dict[str, Any]:
         progress=lambda _, text: marks.append((text, time.perf_counter() - started))
     )
     marks.append(("", time.perf_counter() - started))
-    for (text, begin), (_, end) in zip(marks, marks[1:], strict=False):
+    for (text, begin), (_, end) in itertools.pairwise(marks):
         step = "map + match" if text.startswith(_MATCHING) else "plan"
         clock.seconds[step] = clock.seconds.get(step, 0.0) + end - begin
     rows = session.staged.row_count
@@ -208,7 +208,7 @@ def _run_case(case: dict[str, Any]) -> dict[str, Any]:
 
 
 def _in_process(case: dict[str, Any]) -> dict[str, Any]:
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S603 - itself, with its own arguments
         [sys.executable, "-m", "crmkit.benchmark", "--case", json.dumps(case)],
         check=True,
         capture_output=True,

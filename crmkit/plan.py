@@ -286,7 +286,7 @@ def _decide(db: Database, matcher: Matcher, plan: Plan) -> None:
             """,
             match=matcher.table("match"),
             next=sql("(select next_id from crm.counter where table_id = {t})", t=matcher.entity.id),
-            decision=_decision(matcher),
+            decision=_decision(),
             reason=_reason(matcher),
             group=matcher.table("group"),
             hit=matcher.table("hit"),
@@ -348,7 +348,8 @@ def _reason(matcher: Matcher) -> Query:
     return sql("case {cases} else {other} end", cases=cases, other=Reason.NOT_FOUND.value)
 
 
-def _decision(matcher: Matcher) -> Query:
+def _decision() -> Query:
+    """What each reason leads to; whatever is left is new."""
     decisions = {
         "problem": (Reason.BAD_CELL,),
         "held_back": (

@@ -249,7 +249,7 @@ def _record_detail(db: Database, plan: Plan, entity: Entity, row: dict[str, Any]
     tables = {kind: _row(db, entity, kind, record_no) for kind in ("before", "incoming", "after")}
     fields = _compare(db, plan, shape, tables, record)
     for child in children(matcher):
-        fields += _compare_children(db, matcher, child.id, record_no, status)
+        fields += _compare_children(db, matcher, child.id, record_no)
     if record["row_count"] > 1:
         title = f"{title} (rows brought together: {record['row_count']}, from row {record_no} on)"
     return RecordDetail(
@@ -335,7 +335,7 @@ def _parent_name(
 
 
 def _compare_children(
-    db: Database, matcher: Matcher, child_id: str, record_no: int, status: Status
+    db: Database, matcher: Matcher, child_id: str, record_no: int
 ) -> list[Comparison]:
     entity = matcher.entity
     values: dict[str, dict[str, list[str]]] = {}

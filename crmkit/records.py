@@ -18,7 +18,7 @@ from crmkit.crm import record_sql
 from crmkit.database import Database
 from crmkit.entities import Child, Entity, Field, FieldType, Form, Slot
 from crmkit.errors import Level
-from crmkit.incoming import Cell, Cells, IssueCode, cells_sql
+from crmkit.incoming import Cell, IssueCode, cells_sql
 from crmkit.matching import Matcher
 from crmkit.settings import Action
 from crmkit.sql import Query, join, name, sql
@@ -317,7 +317,7 @@ def make_after(db: Database, matcher: Matcher, shape: Shape) -> None:
 
 def _merged(matcher: Matcher, column: Column) -> Query:
     """A known record's cell: Merge fills what is empty, Replace overwrites with what is filled."""
-    before, incoming = sql("before.{c}", c=name(column.id)), _incoming(matcher.entity, column)
+    before, incoming = sql("before.{c}", c=name(column.id)), _incoming(column)
     if matcher.action is Action.MERGE:
         return sql("coalesce({before}, {incoming})", before=before, incoming=incoming)
     if matcher.cells.settings.blanks_clear and column.cell is not None and column.cell.header:
@@ -334,7 +334,7 @@ def _merged(matcher: Matcher, column: Column) -> Query:
 
 def _added(matcher: Matcher, column: Column) -> Query:
     """A new record's cell: what the source says, else the workspace's default."""
-    incoming = _incoming(matcher.entity, column)
+    incoming = _incoming(column)
     if matcher.entity.parent:
         return incoming
     if column.id == "name":
@@ -350,7 +350,7 @@ def _added(matcher: Matcher, column: Column) -> Query:
     return sql("coalesce({incoming}, {default})", incoming=incoming, default=default)
 
 
-def _incoming(entity: Entity, column: Column) -> Query:
+def _incoming(column: Column) -> Query:
     return sql("parent.id") if column.field is None else sql("incoming.{c}", c=name(column.id))
 
 

@@ -41,7 +41,7 @@ class Selection:
 
 def selections(db: Database, *, batch_id: int | None = None) -> tuple[Selection, ...]:
     """All selections, newest first; only those of one batch when it is given."""
-    rows = db.rows(
+    rows = db.records(
         sql(
             "select id, name, entity, batch_id, kind, created_at from crm.selection"
             " where {all} or batch_id = {batch} order by batch_id desc, id",
@@ -49,7 +49,7 @@ def selections(db: Database, *, batch_id: int | None = None) -> tuple[Selection,
             batch=batch_id,
         )
     )
-    return tuple(Selection(*row, members=_count(db, row[2], row[0])) for row in rows)
+    return tuple(Selection(**row, members=_count(db, row["entity"], row["id"])) for row in rows)
 
 
 def selection(db: Database, selection_id: int) -> Selection:

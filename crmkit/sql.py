@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import LiteralString, TypeAlias
 
-Value: TypeAlias = str | int | float | bool | None | date | datetime | list[str] | list[int]
+Value: TypeAlias = str | int | float | bool | date | datetime | list[str] | list[int] | None
 
 _PART = re.compile(r"\{([a-z_]\w*)\}")
 

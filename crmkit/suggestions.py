@@ -28,20 +28,65 @@ _ENOUGH: Final = 0.5
 _SIMILAR: Final = 90.0
 _CELLS: Final = 300
 
-_COMPANY: Final = (
-    "company account organization organisation customer client business bedrijf bedrijfs firma klant"
-    " relatie bedrift virksomhet virksomhed selskap selskab kunde kunden foretag foretags bolag"
-    " unternehmen unternehmens billing"
-).split()
-_PERSON: Final = (
-    "contact person persoon contactpersoon kontaktperson kontakt ansprechpartner medarbeider employee"
-    " personens kontaktpersonens contactpersoons"
-).split()
+_COMPANY: Final = [
+    "company",
+    "account",
+    "organization",
+    "organisation",
+    "customer",
+    "client",
+    "business",
+    "bedrijf",
+    "bedrijfs",
+    "firma",
+    "klant",
+    "relatie",
+    "bedrift",
+    "virksomhet",
+    "virksomhed",
+    "selskap",
+    "selskab",
+    "kunde",
+    "kunden",
+    "foretag",
+    "foretags",
+    "bolag",
+    "unternehmen",
+    "unternehmens",
+    "billing",
+]
+_PERSON: Final = [
+    "contact",
+    "person",
+    "persoon",
+    "contactpersoon",
+    "kontaktperson",
+    "kontakt",
+    "ansprechpartner",
+    "medarbeider",
+    "employee",
+    "personens",
+    "kontaktpersonens",
+    "contactpersoons",
+]
 _PRIVATE: Final = ("home", "private", "privat", "prive", "hjem", "hem", "other")
-_VISIT: Final = (
-    "street visit visiting bezoek bezoekadres besok besoks besoksadresse besuch besuchs besoksadress"
-    " besogs besogsadresse delivery shipping"
-).split()
+_VISIT: Final = [
+    "street",
+    "visit",
+    "visiting",
+    "bezoek",
+    "bezoekadres",
+    "besok",
+    "besoks",
+    "besoksadresse",
+    "besuch",
+    "besuchs",
+    "besoksadress",
+    "besogs",
+    "besogsadresse",
+    "delivery",
+    "shipping",
+]
 
 # What cells of a field look like, and how many of them at least must.
 _SHAPES: Final = {

@@ -108,7 +108,7 @@ def write_import_template(path: Path, columns: Sequence[TemplateColumn]) -> None
         book.save(part)
 
 
-def _header(page: Any, text: str) -> WriteOnlyCell:
+def _header(page: Any, text: str) -> Any:
     cell = _cell(page, text)
     cell.font = Font(bold=True)
     return cell

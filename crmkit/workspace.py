@@ -434,6 +434,9 @@ class ImportSession:
     @property
     def batch(self) -> Batch | None:
         """The batch that this import became; None as long as it is not committed."""
+        return self._find_batch()
+
+    def _find_batch(self) -> Batch | None:
         with self.workspace.reading() as db:
             found = list(_batches(db, crm.load_schema(db), import_id=self.id))
         return found[0] if found else None
@@ -653,7 +656,7 @@ class ImportSession:
         """
         self._cancelled.clear()
         with self._lock:
-            if self.batch is not None:
+            if self._find_batch() is not None:
                 raise StalePlanError(
                     "This import is in the CRM already.", mend="Start a new import for more rows."
                 )
@@ -690,7 +693,7 @@ class ImportSession:
                 )
                 commit(db, plan, header, progress=lambda f, text: stoppable(0.1 + 0.9 * f, text))
         self._save(step="result")
-        batch = self.batch
+        batch = self._find_batch()
         if batch is None:
             raise PlanError("The batch is not in the CRM.", mend="Report this with the log.")
         return batch

@@ -51,7 +51,12 @@ def inspect(path: Path) -> Source:
     described = f"text separated by {_DELIMITERS[delimiter]}, encoding {encoding}"
     rows = sample.count("\n") + 1 if len(sample) < _SAMPLE else 0
     return Source(
-        path, SourceKind.DELIMITED, described, (Sheet("", True, rows, widest),), encoding, delimiter
+        path,
+        SourceKind.DELIMITED,
+        described,
+        (Sheet("", visible=True, rows=rows, columns=widest),),
+        encoding,
+        delimiter,
     )
 
 

@@ -156,7 +156,7 @@ def _error_cells(path: Path, sheet: str) -> dict[int, dict[int, str]]:
     try:
         for row in book[sheet].iter_rows():
             for cell in row:
-                if cell.data_type == "e":
+                if cell.data_type == "e" and cell.row and cell.column:
                     found.setdefault(cell.row, {})[cell.column - 1] = str(cell.value)
     finally:
         book.close()

@@ -23,7 +23,7 @@ R = TypeVar("R")
 _STATIC = Path(__file__).parent / "static"
 
 
-class Look(anywidget.AnyWidget):  # type: ignore[misc]  # ipywidgets has no types
+class Look(anywidget.AnyWidget):
     """Brings the style sheet of the panels onto the page; shows nothing itself."""
 
     _esm = "export default { render() {} };"
@@ -77,7 +77,7 @@ class Desk:
         self.busy = Busy(self.handler.guard(self.cancel))
         self.look = Look()
         self.on_change: Callable[[], None] = lambda: None
-        self.go: Callable[[str], None] = lambda step: None
+        self.go: Callable[[str], None] = lambda _: None
         self._job: Job[Any] | None = None
 
     @property

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import ipywidgets as w
 
 from crmkit import mapping as mappings
@@ -70,10 +72,7 @@ class MappingPanel(Panel):
     def _refresh(self, schema: Schema) -> None:
         session = self.desk.session
         mapping = session.mapping
-        self._table.conflicts = {
-            column: text
-            for column, text in mappings.faults(mapping, session.staged, schema).items()
-        }
+        self._table.conflicts = mappings.faults(mapping, session.staged, schema)
         lines = "".join(
             f'<li class="{"ck-met" if item.met else "ck-missing"}">'
             f"{_plain(item.label)}: {'mapped' if item.met else 'missing. ' + _plain(item.hint)}</li>"
@@ -84,9 +83,7 @@ class MappingPanel(Panel):
             w.HBox(
                 [
                     w.HTML(markup.paragraph(f"{schema.target(c.target).label} = {c.value}")),
-                    button(
-                        "Remove", lambda target=c.target: self._remove_constant(target), self.desk
-                    ),
+                    button("Remove", functools.partial(self._remove_constant, c.target), self.desk),
                 ]
             )
             for c in mapping.constants

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
@@ -37,7 +38,7 @@ class PreviewRows:
     """The rows of a preview, for the grid: order once, then pages by position."""
 
     def __init__(self, preview: Preview, panel: PreviewPanel) -> None:
-        self._preview = preview
+        self.preview = preview
         self._panel = panel
         self.shown = RowFilter()
 
@@ -49,15 +50,15 @@ class PreviewRows:
             descending=descending,
             search=search,
         )
-        return self._preview.order(self.shown)
+        return self.preview.order(self.shown)
 
     def page(self, offset: int, limit: int) -> list[dict[str, Any]]:
-        rows = self._preview.page(offset=offset, limit=limit)
+        rows = self.preview.page(offset=offset, limit=limit)
         for row in rows:
             row["row_no"] = row["id"]
         return rows
 
-    def check(self, row_id: int, checked: bool) -> None:
+    def check(self, row_id: int, checked: bool) -> None:  # noqa: FBT001 - as the grid calls it
         self._panel.leave_out(row_id, left_out=not checked)
 
 
@@ -148,7 +149,7 @@ class PreviewPanel(Panel):
             )
             self._rows.children = [self._grid]
         else:
-            self._source._preview = preview
+            self._source.preview = preview
             self._grid.refresh()
         if self._focus is not None:
             self._focus_row(self._focus)
@@ -175,7 +176,7 @@ class PreviewPanel(Panel):
             groups.append(("Also", also))
         made: list[FilterChips] = []
 
-        def choose(value: str | None, mine: int) -> None:
+        def choose(mine: int, value: str | None) -> None:
             for number, other in enumerate(made):
                 if number != mine:
                     other.selected = None
@@ -195,7 +196,7 @@ class PreviewPanel(Panel):
                 FilterChips(
                     chips,
                     label=label,
-                    on_choose=lambda value, mine=number: choose(value, mine),
+                    on_choose=functools.partial(choose, number),
                     handler=self.desk.handler,
                 )
             )

@@ -35,7 +35,7 @@ class SelectionRows:
             for row in rows
         ]
 
-    def check(self, row_id: int, checked: bool) -> None:
+    def check(self, row_id: int, checked: bool) -> None:  # noqa: FBT001 - as the grid calls it
         """Members have no check box."""
 
 
@@ -117,7 +117,7 @@ class ResultPanel(Panel):
 
     def _export(self, selection: Selection, ending: str) -> None:
         self.desk.run(
-            lambda progress: self.desk.workspace.export_selection(selection.id, ending=ending),
+            lambda _: self.desk.workspace.export_selection(selection.id, ending=ending),
             self._download.offer,
         )
 

@@ -88,9 +88,11 @@ class SourcePanel(Panel):
     def _known_files(self) -> list[tuple[str, Path]]:
         found = []
         for folder in self.desk.folders:
-            for path in sorted(folder.rglob("*")):
-                if path.suffix.lower() in _ENDINGS and path.is_file():
-                    found.append((f"{folder.name}/{path.relative_to(folder).as_posix()}", path))
+            found += [
+                (f"{folder.name}/{path.relative_to(folder).as_posix()}", path)
+                for path in sorted(folder.rglob("*"))
+                if path.suffix.lower() in _ENDINGS and path.is_file()
+            ]
         return found
 
     def _open_file(self) -> None:

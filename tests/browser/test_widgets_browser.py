@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -14,33 +13,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 PAGES = Path(__file__).parent / "widget_pages"
 PACKAGE = Path(__file__).parents[2]
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 READY = 90_000  # ms; the machine may be busy with other tests
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +28,7 @@ def uploads(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def voila(uploads: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def widgets(uploads: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     port = free_port()
     command = [
         "voila",
@@ -66,18 +45,14 @@ def voila(uploads: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
+def gallery(browser: Browser, widgets: str) -> Iterator[Page]:
+    """The widgets in Voilà; a page of its own, because the stock template asks the internet."""
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     page.set_default_timeout(30_000)
+    page.goto(f"{widgets}?import=abc")
+    first_rows(page)
     yield page
     page.close()
-
-
-@pytest.fixture
-def gallery(page: Page, voila: str) -> Page:
-    page.goto(f"{voila}?import=abc")
-    first_rows(page)
-    return page
 
 
 def free_port() -> int:
