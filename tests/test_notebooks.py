@@ -1,0 +1,55 @@
+"""The notebooks run from top to bottom, on a fresh sample workspace, and are stored without outputs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from crmkit.workspace import Workspace
+
+NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
+
+
+def run(name: str, workspace: Path) -> nbformat.NotebookNode:
+    notebook = nbformat.read(NOTEBOOKS / name, as_version=4)
+    client = NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(NOTEBOOKS)}})
+    os.environ["CRMKIT_WORKSPACE"] = str(workspace)
+    try:
+        client.execute()
+    finally:
+        del os.environ["CRMKIT_WORKSPACE"]
+    return notebook
+
+
+@pytest.mark.slow
+def test_the_guided_notebook_imports_the_sample(tmp_path: Path) -> None:
+    """Every cell runs, and the CRM has the batch afterwards."""
+    run("guided-import.ipynb", tmp_path / "workspace")
+
+    workspace = Workspace.open(tmp_path / "workspace")
+    newest = workspace.batches()[0]
+    assert newest.source == "customers-update.xlsx"
+    assert newest.written["company"]["new"] > 0
+    assert newest.written["company"]["changed"] > 0
+    assert (workspace.path / "backups" / newest.backup).exists()
+
+
+@pytest.mark.slow
+def test_the_dashboard_notebook_says_when_there_is_no_workspace(tmp_path: Path) -> None:
+    """A workspace that cannot be opened is a message, not a traceback."""
+    notebook = run("dashboard.ipynb", tmp_path / "nowhere")
+
+    assert all(output.output_type != "error" for cell in notebook.cells for output in cell.outputs)
+
+
+@pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.name)
+def test_notebooks_are_stored_without_outputs(path: Path) -> None:
+    """Outputs would be a customer's data in the repository."""
+    notebook = nbformat.read(path, as_version=4)
+
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert all(not cell.outputs and cell.execution_count is None for cell in code)
