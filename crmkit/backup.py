@@ -12,11 +12,12 @@ from crmkit.errors import CommitError, StorageError
 from crmkit.sql import join, name, sql
 
 
-def backup(crm_path: Path, folder: Path, *, at: datetime) -> Path:
+def backup(crm_path: Path, folder: Path, *, at: datetime, label: str) -> Path:
     """Copy the CRM to `folder` and prove that the copy opens with the same records.
 
     Args:
         at: The time that names the copy.
+        label: Sets it apart from one that another import makes at the same time.
 
     Returns:
         The copy's path.
@@ -29,7 +30,7 @@ def backup(crm_path: Path, folder: Path, *, at: datetime) -> Path:
     # Writing and closing puts everything into the one file; a log beside it would be missed.
     with opened(crm_path) as db:
         db.run(sql("checkpoint"))
-    copy = _free_name(folder, f"crm-{at:%Y%m%d-%H%M%S}")
+    copy = folder / f"crm-{at:%Y%m%d-%H%M%S}-{label}.duckdb"
     part = copy.with_suffix(".part")
     # While it is open for reading, nobody can write to it.
     with opened(crm_path, read_only=True) as db:
@@ -60,12 +61,3 @@ def _fingerprint(db: Database) -> tuple[int, ...]:
     tables = [entity.id for entity in SCHEMA.entities] + [child.id for child in SCHEMA.children]
     counts = [sql("(select count(*) from {t})", t=name(table)) for table in tables]
     return db.row(sql("select revision, {counts} from meta", counts=join(", ", counts)))
-
-
-def _free_name(folder: Path, stem: str) -> Path:
-    path = folder / f"{stem}.duckdb"
-    number = 2
-    while path.exists():
-        path = folder / f"{stem}-{number}.duckdb"
-        number += 1
-    return path

@@ -98,12 +98,20 @@ class Unfinished:
     changed_at: datetime
 
 
+@dataclass(frozen=True)
+class _Facts:
+    schema: Schema
+    preferences: Preferences
+    revision: int
+
+
 class Workspace:
     """A folder with a CRM and everything around its imports."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.crm_path = path / "crm.duckdb"
+        self._facts: tuple[object, _Facts] | None = None
 
     @classmethod
     def create(cls, path: str | Path, *, preferences: Preferences | None = None) -> Workspace:
@@ -156,8 +164,7 @@ class Workspace:
     @property
     def preferences(self) -> Preferences:
         """Choices that hold for the whole workspace."""
-        with self.reading() as db:
-            return crm.load_preferences(db)
+        return self._read_facts().preferences
 
     @preferences.setter
     def preferences(self, preferences: Preferences) -> None:
@@ -167,8 +174,25 @@ class Workspace:
     @property
     def schema(self) -> Schema:
         """The declarations, with this workspace's custom fields."""
-        with self.reading() as db:
-            return crm.load_schema(db)
+        return self._read_facts().schema
+
+    @property
+    def revision(self) -> int:
+        """The CRM's revision, raised by every write."""
+        return self._read_facts().revision
+
+    def _read_facts(self) -> _Facts:
+        """What screens ask for again and again: read once, and anew when the file was written."""
+        stamp = [
+            (path.stat().st_mtime_ns, path.stat().st_size)
+            for path in (self.crm_path, self.crm_path.with_suffix(".duckdb.wal"))
+            if path.exists()
+        ]
+        if self._facts is None or self._facts[0] != stamp:
+            with self.reading() as db:
+                facts = _Facts(crm.load_schema(db), crm.load_preferences(db), crm.revision(db))
+            self._facts = (stamp, facts)
+        return self._facts[1]
 
     def add_custom_field(self, entity: Entity, field: Field) -> None:
         """Add a field of this workspace's own to an entity.
@@ -582,8 +606,7 @@ class ImportSession:
         made = json.loads(self._state.get("plan") or "{}")
         if made.get("fingerprint") != self._fingerprint():
             return False
-        with self.workspace.reading() as db:
-            return bool(made["revision"] == crm.revision(db))
+        return bool(made["revision"] == self.workspace.revision)
 
     def preview(self, *, progress: Progress = _no_progress) -> Preview:
         """Work out what every row will do; a preview that is still right is not made anew.
@@ -671,7 +694,12 @@ class ImportSession:
             copy = None
             if back_up:
                 stoppable(0.0, "Backing up the CRM")
-                copy = backup(self.workspace.crm_path, self.workspace.path / "backups", at=now)
+                copy = backup(
+                    self.workspace.crm_path,
+                    self.workspace.path / "backups",
+                    at=now,
+                    label=self.id,
+                )
             with (
                 self.writing() as db,
                 db.attached(self.workspace.crm_path, "crm", read_only=False),

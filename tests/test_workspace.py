@@ -251,7 +251,7 @@ def test_the_row_in_focus_shows_existing_incoming_and_outcome(
     session.load(
         write(
             people.with_name("news.csv"),
-            [["Company name", "City", "VAT no."], ["ACME as", "Bergen", "1"]],
+            [["Company name", "City", "VAT no."], ["ACME as", "Bergen", "956753104"]],
         )
     )
 
@@ -259,7 +259,7 @@ def test_the_row_in_focus_shows_existing_incoming_and_outcome(
 
     fields = {f.label: (f.existing, f.incoming, f.outcome, f.changed) for f in company.fields}
     assert fields["Postal address: City"] == ("Oslo", "Bergen", "Oslo", False)
-    assert fields["VAT number"] == (None, "1", "1", True)
+    assert fields["VAT number"] == (None, "956753104", "956753104", True)
     assert company.match_reason.startswith("Matched on Name ACME as: ID 1")
 
 

@@ -90,7 +90,9 @@ def write_text(source: Source, layout: Layout, target: Path, progress: Progress)
     notes = []
     if errors:
         count = sum(len(found) for found in errors.values())
-        notes.append(f"{count} {'cell holds' if count == 1 else 'cells hold'} the error of a formula")
+        notes.append(
+            f"{count} {'cell holds' if count == 1 else 'cells hold'} the error of a formula"
+        )
     return Landed(headers or ("",) * sheet.width, first_column, blank, tuple(notes))
 
 

@@ -58,7 +58,7 @@ class PreviewRows:
             row["row_no"] = row["id"]
         return rows
 
-    def check(self, row_id: int, checked: bool) -> None:  # noqa: FBT001 - as the grid calls it
+    def check(self, row_id: int, *, checked: bool) -> None:
         self._panel.leave_out(row_id, left_out=not checked)
 
 
@@ -93,12 +93,13 @@ class PreviewPanel(Panel):
         self._source: PreviewRows | None = None
         self._grid: Grid | None = None
         self._grid_columns: list[GridColumn] = []
+        self._filters: dict[str, FilterChips] = {}
         self._preview: Preview | None = None
         self._timer: threading.Timer | None = None
         self._focus: int | None = None
 
     def ready(self) -> bool:
-        return self.desk.session.batch is not None
+        return self.desk.session.step == "result"
 
     def show(self) -> None:
         """Make the preview, unless the one there is still right, and show it."""
@@ -126,7 +127,7 @@ class PreviewPanel(Panel):
     def _shown(self, preview: Preview) -> None:
         self._preview = preview
         self._balance.value = _balance_table(preview)
-        self._chips.children = [self._status_chips(preview)]
+        self._show_chips(preview)
         # Preview nothing that writes: only records that are new or changed make an import.
         writes = sum(
             item.records[s] for item in preview.balance for s in (Status.NEW, Status.CHANGED)
@@ -159,48 +160,51 @@ class PreviewPanel(Panel):
         if self._preview is not None and not self.desk.working:
             self._compare.sections = [_section(part) for part in self._preview.detail(row_no)]
 
-    def _status_chips(self, preview: Preview) -> w.VBox:
-        issues = sum(preview.issue_counts().values())
-        groups = []
+    def _show_chips(self, preview: Preview) -> None:
+        """A row of chips for each entity's statuses, and one for everything else."""
+        groups: dict[str, tuple[str, list[Chip]]] = {}
         for item in preview.balance:
             chips = [
-                Chip(f"{item.entity}/{status.value}", status.label, count, status.value)
+                Chip(status.value, status.label, count, status.value)
                 for status, count in item.rows_by_status.items()
                 if count
             ]
-            groups.append((item.label, chips))
-        also = [Chip(f"also/{Also.ISSUES}", "with issues", issues)] if issues else []
+            groups[item.entity] = (item.label, chips)
+        also = []
+        if issues := sum(preview.issue_counts().values()):
+            also.append(Chip(Also.ISSUES.value, "with issues", issues))
         if left_out := self.desk.session.left_out():
-            also.append(Chip(f"also/{Also.LEFT_OUT}", "left out", left_out))
-        if also:
-            groups.append(("Also", also))
-        made: list[FilterChips] = []
-
-        def choose(mine: int, value: str | None) -> None:
-            for number, other in enumerate(made):
-                if number != mine:
-                    other.selected = None
-            kind, _, chosen = (value or "").partition("/")
-            if self._source is None or self._grid is None:
-                return
-            self._source.shown = replace(
-                self._source.shown,
-                entity="" if kind == "also" else kind,
-                status="" if kind == "also" else chosen,
-                also=chosen if kind == "also" else "",
-            )
-            self._grid.refresh()
-
-        for number, (label, chips) in enumerate(groups):
-            made.append(
-                FilterChips(
-                    chips,
+            also.append(Chip(Also.LEFT_OUT.value, "left out", left_out))
+        groups["also"] = ("Also", also)
+        if groups.keys() != self._filters.keys():
+            self._filters = {
+                key: FilterChips(
                     label=label,
-                    on_choose=functools.partial(choose, number),
+                    on_choose=functools.partial(self._filter, key),
                     handler=self.desk.handler,
                 )
-            )
-        return w.VBox(made)
+                for key, (label, _) in groups.items()
+            }
+            self._chips.children = list(self._filters.values())
+        for key, (_, chips) in groups.items():
+            self._filters[key].chips = chips
+            self._filters[key].layout.display = "" if chips else "none"
+
+    def _filter(self, group: str, chosen: str | None) -> None:
+        """Show the rows of one chip; a chip of another group gives way."""
+        for key, filter_chips in self._filters.items():
+            if key != group:
+                filter_chips.selected = None
+        if self._source is None or self._grid is None:
+            return
+        also = group == "also"
+        self._source.shown = replace(
+            self._source.shown,
+            entity="" if also or not chosen else group,
+            status="" if also or not chosen else chosen,
+            also=(chosen or "") if also else "",
+        )
+        self._grid.refresh(keep_place=False)
 
     def _save_issues(self) -> None:
         session, preview = self.desk.session, self._preview

@@ -35,7 +35,7 @@ class SelectionRows:
             for row in rows
         ]
 
-    def check(self, row_id: int, checked: bool) -> None:  # noqa: FBT001 - as the grid calls it
+    def check(self, row_id: int, *, checked: bool) -> None:
         """Members have no check box."""
 
 

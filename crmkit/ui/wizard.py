@@ -113,8 +113,8 @@ class Wizard:
         self._step = step
         self.desk.session.step = step
         panel = self._panels[step]
-        self._screen.children = [panel.widget]
         panel.show()
+        self._screen.children = [panel.widget]
         self._refresh()
 
     def _take(self, session: ImportSession) -> None:
