@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -25,7 +25,13 @@ FolderOption = Annotated[
     list[Path] | None,
     typer.Option("--folder", help="Folder from which files may be picked; repeatable."),
 ]
-PortOption = Annotated[int, typer.Option(help="Port; a free one when 0.")]
+PortOption = Annotated[int, typer.Option(help="Port; the first free one from 8866 up when 0.")]
+TokenOption = Annotated[
+    str,
+    typer.Option(
+        envvar="CRMKIT_TOKEN", help="What a visitor must show; made up when there is none."
+    ),
+]
 BrowserOption = Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page.")]
 
 
@@ -35,10 +41,12 @@ def dashboard(
     folder: FolderOption = None,
     port: PortOption = 0,
     browser: BrowserOption = True,
-    theme: Annotated[str, typer.Option(help="light or dark")] = "light",
+    token: TokenOption = "",
+    theme: Annotated[serve.Theme, typer.Option(help="How it looks.")] = serve.Theme.LIGHT,
 ) -> None:
     """Open the dashboard."""
-    _serve(serve.dashboard_command, workspace, folder, port, browser, theme, "The dashboard")
+    service = _service(workspace, folder, port=port, token=token, theme=theme)
+    _serve(serve.dashboard_command, service, browser=browser, what="The dashboard")
 
 
 @app.command()
@@ -47,9 +55,11 @@ def lab(
     folder: FolderOption = None,
     port: PortOption = 0,
     browser: BrowserOption = True,
+    token: TokenOption = "",
 ) -> None:
     """Open JupyterLab on the notebooks."""
-    _serve(serve.lab_command, workspace, folder, port, browser, "light", "JupyterLab")
+    service = _service(workspace, folder, port=port, token=token)
+    _serve(serve.lab_command, service, browser=browser, what="JupyterLab")
 
 
 @app.command(name="import")
@@ -84,33 +94,42 @@ def main() -> None:
         raise SystemExit(1) from error
 
 
-def _serve(
-    command: serve.Command,
+def _service(
     workspace: Path,
     folders: list[Path] | None,
+    *,
     port: int,
-    browser: bool,
-    theme: str,
-    what: str,
-) -> None:
+    token: str,
+    theme: serve.Theme = serve.Theme.LIGHT,
+) -> serve.Service:
     if not (workspace / "crm.duckdb").exists():
         typer.echo(f"Making a sample workspace in {workspace} ...")
     sample_workspace(workspace)
-    service = serve.Service(
+    return serve.Service(
         workspace=workspace,
         folders=folders or [SAMPLES],
-        port=port,
-        token=os.environ.get("CRMKIT_TOKEN", ""),
+        port=port or serve.first_free_port(),
+        token=token,
         theme=theme,
     )
-    running = serve.start(service, command)
-    typer.echo(f"{what} runs at {running.address}")
-    typer.echo(f"Sign in with the token {running.token}")
-    typer.echo("Press Ctrl+C to stop it.")
-    if browser:
-        serve.open_browser(running)
+
+
+def _serve(command: serve.Command, service: serve.Service, *, browser: bool, what: str) -> None:
+    # Being told to end, or losing the terminal, is Ctrl+C too: no server is left behind.
+    for name in ("SIGTERM", "SIGHUP", "SIGBREAK"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.default_int_handler)
     try:
+        running = serve.start(service, command)
+    except KeyboardInterrupt:
+        return
+    try:
+        opened = browser and serve.open_browser(running)
+        typer.echo(f"{what} runs on this computer{', and opens now' if opened else ''}:")
+        typer.echo(f"    {running.link}")
+        typer.echo("The token in it is the key: keep it to yourself. Press Ctrl+C to stop.")
         running.process.wait()
+        typer.echo(f"{what} has ended by itself.", err=True)
     except KeyboardInterrupt:
         typer.echo("Stopping ...")
     finally:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import tomllib
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -88,6 +88,8 @@ _VISIT: Final = [
     "shipping",
 ]
 
+_COMPANY_FIELDS: Final = ("company.phone", "company.web")
+
 # What cells of a field look like, and how many of them at least must.
 _SHAPES: Final = {
     "email": (re.compile(r"(mailto:)?[^@\s]+@[^@\s]+\.[^@\s]+", re.IGNORECASE), "e-mail addresses"),
@@ -129,7 +131,7 @@ def suggest(db: Database, staged: StagedTable, schema: Schema) -> Mapping:
     known = {target.id for target in schema.targets()}
     declared = _declared(schema)
     found = {column.id: _read_header(column.header, declared) for column in staged.columns}
-    entities = _entities(found.values())
+    entities = _entities(tuple(found.values()))
     cells = {column.id: _cells(db, column) for column in staged.columns}
     entries, near = [], "company" if "company" in entities else "person"
     for column in staged.columns:
@@ -217,7 +219,7 @@ def _with_prefix(text: str, words: dict[str, Meaning]) -> _Found | None:
     return None
 
 
-def _entities(found: Iterable[_Found]) -> set[str]:
+def _entities(found: Sequence[_Found]) -> set[str]:
     """Which of the two the file has: a column that can only be one of them, or says so."""
     entities = set()
     for item in found:
@@ -229,7 +231,12 @@ def _entities(found: Iterable[_Found]) -> set[str]:
             entities.add("company")
         elif item.meaning.person and not item.meaning.company:
             entities.add("person")
-    return entities
+    if entities:
+        return entities
+    # Words that could mean either: an address, a phone number or a web site makes it a company.
+    meanings = [item.meaning for item in found if item.meaning is not None]
+    of_company = any(".postal." in m.company or m.company in _COMPANY_FIELDS for m in meanings)
+    return {"company"} if of_company else {"person"}
 
 
 def _suggest_column(

@@ -49,6 +49,7 @@ LAYERS: Final = (
     "samples",
     "benchmark",
     "ui",
+    "visitors",
     "serve",
     "cli",
 )

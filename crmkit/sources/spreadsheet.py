@@ -122,12 +122,8 @@ def _protected(path: Path) -> SourceError:
 def _rows(sheet: CalamineSheet) -> Iterator[tuple[int, list[str]]]:
     """Rows of the used range with their numbers as Excel counts, each cell as text."""
     top = (sheet.start or (0, 0))[0]
-    # calamine's rows begin at the used range, its numbers at the sheet's first row.
-    rows = sheet.to_python(skip_empty_area=True)
-    left = (sheet.start or (0, 0))[1]
-    width = sheet.width - left if rows and len(rows[0]) > sheet.width - left else None
-    for offset, row in enumerate(rows):
-        yield top + offset + 1, [_text(value) for value in (row[:width] if width else row)]
+    for offset, row in enumerate(sheet.to_python(skip_empty_area=True)):
+        yield top + offset + 1, [_text(value) for value in row]
 
 
 def _text(value: Any) -> str:

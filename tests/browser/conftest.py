@@ -55,11 +55,12 @@ def page(browser: Browser, request: pytest.FixtureRequest, screenshots: Path) ->
     page = context.new_page()
     page.set_default_timeout(_PATIENCE)
     yield page
-    if request.node.stash.get(_failed, False):
+    if request.node.stash.get(_failed, False) and not page.is_closed():
         name = re.sub(r"\W+", "-", request.node.name).strip("-")
         page.screenshot(path=screenshots / f"failed-{name}.png", full_page=True)
-    # With its farewell, as when a visitor closes the tab: Voilà ends the kernel.
-    page.close(run_before_unload=True)
+    if not page.is_closed():
+        # With its farewell, as when a visitor closes the tab: Voilà ends the kernel.
+        page.close(run_before_unload=True)
     context.close()
     assert [] == foreign, "the page asked the internet for something"
 

@@ -1,0 +1,272 @@
+"""Columns find their fields by header and content, with a reason; what is unsure stays open."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from crmkit import sources, staging, suggestions
+from crmkit.database import in_memory
+from crmkit.entities import SCHEMA
+from crmkit.mapping import Mapping
+from crmkit.staging import StagedTable
+from crmkit.suggestions import normal
+from tests.test_sources import REAL, real_files
+
+# Real-shaped headers of six languages, with the field that each means ("" where none is sure).
+CORPUS: dict[str, dict[str, str]] = {
+    "english list": {
+        "Company": "company.name",
+        "VAT Reg. No.": "company.vat_number",
+        "Address 1": "company.postal.line1",
+        "Post code": "company.postal.zip_code",
+        "Town": "company.postal.city",
+        "Country": "company.country",
+        "Phone No.": "company.phone",
+        "Contact": "person.full_name",
+        "Job title": "person.title",
+        "E-Mail": "person.email",
+        "Mobile phone": "person.mobile",
+        "Colour": "",
+    },
+    "dutch accounting": {
+        "Debiteurnummer": "company.number",
+        "Bedrijfsnaam": "company.name",
+        "KvK-nummer": "company.vat_number",
+        "Adres": "company.postal.line1",
+        "Postcode": "company.postal.zip_code",
+        "Plaats": "company.postal.city",
+        "Land": "company.country",
+        "Telefoon": "company.phone",
+        "Contactpersoon": "person.full_name",
+        "E-mailadres": "person.email",
+        "Mobiel": "person.mobile",
+        "Website": "company.web",
+        "Bezoekadres": "",
+    },
+    "norwegian register": {
+        "Kundenr": "company.number",
+        "Firmanavn": "company.name",
+        "Organisasjonsnummer": "company.vat_number",
+        "Postadresse": "company.postal.line1",
+        "Postnr": "company.postal.zip_code",
+        "Poststed": "company.postal.city",
+        "Bransje": "company.business",
+        "Tlf": "company.phone",
+        "Fornavn": "person.first_name",
+        "Etternavn": "person.last_name",
+        "E-post": "person.email",
+        "Mobiltelefon": "person.mobile",
+    },
+    "german crm": {
+        "Kundennummer": "company.number",
+        "Firma": "company.name",
+        "USt-IdNr.": "company.vat_number",
+        "Straße": "company.postal.line1",
+        "PLZ": "company.postal.zip_code",
+        "Ort": "company.postal.city",
+        "Telefon": "company.phone",
+        "Anrede": "person.salutation",
+        "Vorname": "person.first_name",
+        "Nachname": "person.last_name",
+        "Mobil": "person.mobile",
+        "E-Mail-Adresse": "person.email",
+        "Geburtsdatum": "person.birth_date",
+        "Bemerkungen": "person.info",
+    },
+    "swedish customers": {
+        "Kundnr": "company.number",
+        "Företagsnamn": "company.name",
+        "Organisationsnr": "company.vat_number",
+        "Gatuadress": "company.postal.line1",
+        "Postnummer": "company.postal.zip_code",
+        "Ort": "company.postal.city",
+        "Förnamn": "person.first_name",
+        "Efternamn": "person.last_name",
+        "Befattning": "person.title",
+        "E-postadress": "person.email",
+        "Mobilnummer": "person.mobile",
+        "Hemsida": "company.web",
+    },
+    "danish customers": {
+        "Kundenummer": "company.number",
+        "Virksomhed": "company.name",
+        "CVR-nr.": "company.vat_number",
+        "Adresse": "company.postal.line1",
+        "Postnr.": "company.postal.zip_code",
+        "By": "company.postal.city",
+        "Telefon": "company.phone",
+        "Fornavn": "person.first_name",
+        "Efternavn": "person.last_name",
+        "E-mail": "person.email",
+        "Hjemmeside": "company.web",
+    },
+    "companies only": {
+        "Name": "company.name",
+        "Street": "company.postal.line1",
+        "City": "company.postal.city",
+        "E-mail": "company.email",
+        "Phone": "company.phone",
+        "Web site": "company.web",
+    },
+    "persons only": {
+        "First name": "person.first_name",
+        "Last name": "person.last_name",
+        "E-mail": "person.email",
+        "Mobile": "person.mobile",
+        "Country": "person.country",
+    },
+    "own words": {
+        "CompanyName": "company.name",
+        "company_email": "company.email",
+        "contact_email": "person.email",
+        "ContactMobile": "person.mobile",
+        "Company number*": "company.number",
+        "Contact number (+)": "person.number",
+    },
+}
+
+SAMPLES = {
+    "email": "ann@acme.example",
+    "phone": "+47 22 11 00 99",
+    "mobile": "90011223",
+    "web": "www.acme.example",
+    "vat_number": "956753104",
+    "fax": "22110098",
+}
+
+
+def suggested(path: Path) -> tuple[StagedTable, Mapping]:
+    source = sources.inspect(path)
+    with in_memory() as db:
+        staged = staging.land(db, source, sources.detect_layout(source), progress=lambda f, t: None)
+        return staged, suggestions.suggest(db, staged, SCHEMA)
+
+
+def by_header(path: Path) -> dict[str, str]:
+    staged, mapping = suggested(path)
+    return {c.header: e.target or "" for c, e in zip(staged.columns, mapping.columns, strict=True)}
+
+
+def write(path: Path, columns: dict[str, list[str]]) -> Path:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([list(columns), *zip(*columns.values(), strict=True)])
+    return path
+
+
+@pytest.mark.parametrize("name", CORPUS)
+def test_headers_of_six_languages_find_their_fields(name: str, tmp_path: Path) -> None:
+    truth = CORPUS[name]
+    cells = {
+        header: [SAMPLES.get(target.split(".")[-1], "some text")]
+        for header, target in truth.items()
+    }
+
+    found = by_header(write(tmp_path / "list.csv", cells))
+
+    wrong = {
+        header: target for header, target in found.items() if target and target != truth[header]
+    }
+    right = sum(found[header] == target for header, target in truth.items())
+    assert wrong == {}
+    assert right >= 0.9 * len(truth)
+
+
+@real_files
+def test_the_vendors_template_maps_without_a_single_change() -> None:
+    found = by_header(REAL / "superoffice" / "import-template-for-contacts.xlsx")
+
+    assert found == {
+        "Company name": "company.name",
+        "Category": "company.category",
+        "Business": "company.business",
+        "Company number": "company.number",
+        "VAT no.": "company.vat_number",
+        "Address line 1": "company.postal.line1",
+        "Address line 2": "company.postal.line2",
+        "Zip code": "company.postal.zip_code",
+        "City": "company.postal.city",
+        "Country": "company.country",
+        "Telephone": "company.phone",
+        "Company email": "company.email",
+        "Web site": "company.web",
+        "Contact Full name": "",
+        "Contact First name": "person.first_name",
+        "Contact Last name": "person.last_name",
+        "Contact number": "person.number",
+        "Contact Title": "person.title",
+        "Contact Mobile": "person.mobile",
+        "Contact email": "person.email",
+    }
+
+
+@real_files
+def test_an_outlook_export_maps_its_usual_columns() -> None:
+    found = by_header(REAL / "real" / "csv" / "iso_8859_1_commas.csv")
+
+    assert found["First Name"] == "person.first_name"
+    assert found["Company"] == "company.name"
+    assert found["Business Phone"] == "person.direct"
+    assert found["Home Street"] == "person.private.line1"
+    assert found["E-mail 2 Address"] == "person.email"
+    assert found["Gender"] == ""
+
+
+def test_a_header_that_the_cells_contradict_stays_open(tmp_path: Path) -> None:
+    """Header and content must agree."""
+    path = write(tmp_path / "x.csv", {"First name": ["Ann", "Bo"], "E-mail": ["red", "blue"]})
+
+    staged, mapping = suggested(path)
+
+    entry = mapping.columns[1]
+    assert entry.target is None
+    assert "only 0% of the cells are e-mail addresses" in entry.reason
+
+
+def test_cells_speak_where_the_header_does_not(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "x.csv", {"Last name": ["A", "B"], "Kanal 7": ["a@x.example", "b@x.example"]}
+    )
+
+    assert by_header(path)["Kanal 7"] == "person.email"
+
+
+def test_no_field_is_given_twice_unless_it_takes_several(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "x.csv",
+        {
+            "Company": ["A"],
+            "Bedrijf": ["B"],
+            "E-mail": ["a@x.example"],
+            "E-mail 2 Address": ["b@x.example"],
+        },
+    )
+
+    found = by_header(path)
+
+    assert sorted(found.values()) == ["", "company.email", "company.email", "company.name"]
+
+
+def test_every_suggestion_has_a_confidence_and_a_reason(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.csv", {"Company": ["A"], "Mystery": ["B"]})
+
+    _, mapping = suggested(path)
+
+    assert mapping.columns[0].confidence is not None
+    assert all(entry.reason for entry in mapping.columns)
+
+
+@pytest.mark.parametrize(
+    ("header", "text"),
+    [
+        ("Company name*", "company name"),
+        ("E-Mail_Address", "e mail address"),
+        ("Straße", "strasse"),
+        ("FirstName", "first name"),
+        ("  Fødselsdato ", "fodselsdato"),
+    ],
+)
+def test_headers_are_compared_without_case_accents_and_marks(header: str, text: str) -> None:
+    assert normal(header) == text
