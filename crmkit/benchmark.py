@@ -25,7 +25,7 @@ import psutil
 
 from crmkit import generator
 from crmkit.database import opened
-from crmkit.entities import COMPANY, PERSON
+from crmkit.entities import COMPANY, PERSON, SCHEMA
 from crmkit.preview import RowFilter
 from crmkit.settings import Action, Settings
 from crmkit.sql import name, sql
@@ -84,7 +84,19 @@ def measure_import(folder: Path, incoming: Path) -> dict[str, Any]:
     clock.time("first page", lambda: preview.page(offset=0, limit=100))
     clock.time("deep page", lambda: preview.page(offset=max(rows - 100, 0), limit=100))
     batch = clock.time("commit", session.commit)
+    with workspace.reading() as db:
+        children = {
+            child.id: db.value(
+                sql(
+                    "select count(*) from {t} where created_by_batch = {batch}",
+                    t=name("crm", child.id),
+                    batch=batch.id,
+                )
+            )
+            for child in SCHEMA.children
+        }
     return {
+        "children": sum(children.values()),
         "rows": rows,
         "seconds": clock.seconds,
         "peak_mb": clock.peak_mb,
@@ -93,7 +105,7 @@ def measure_import(folder: Path, incoming: Path) -> dict[str, Any]:
 
 
 def measure_floor(
-    folder: Path, existing: Path, incoming: Path, inserted: dict[str, int]
+    folder: Path, existing: Path, incoming: Path, inserted: int, children: int
 ) -> dict[str, Any]:
     """The bare work: read the CSV into a table, one hash join, insert as many rows."""
     clock = Clock()
@@ -125,10 +137,21 @@ def measure_floor(
             )
 
         def insert() -> None:
-            db.run(sql("create table target as select * from landed limit 0"))
             db.run(
-                sql("insert into target select * from landed limit {n}", n=sum(inserted.values()))
+                sql(
+                    "create table child (id integer, owner integer, slot varchar, rank integer, value varchar)"
+                )
             )
+            db.run(
+                sql(
+                    "insert into child select i, i, 'slot', 1, value from ("
+                    " select row_number() over () as i, {key} as value from landed, range(6)) limit {n}",
+                    key=key,
+                    n=children,
+                )
+            )
+            db.run(sql("create table target as select * from landed limit 0"))
+            db.run(sql("insert into target select * from landed limit {n}", n=inserted))
             db.run(sql("checkpoint"))
 
         clock.time("load", land)
@@ -183,8 +206,9 @@ def _measure_size(folder: Path, rows: int) -> list[list[str]]:
         crm.write_bytes(kept)
         found = _in_process({"do": "import", "folder": str(folder), "ending": ending})
         if not floor:
-            inserted = {key: counts["new"] for key, counts in found["written"].items()}
-            floor = _in_process({"do": "floor", "folder": str(folder), "inserted": inserted})
+            inserted = sum(counts["new"] for counts in found["written"].values())
+            case = {"inserted": inserted, "children": found["children"]}
+            floor = _in_process({"do": "floor", "folder": str(folder), **case})
         bare = sum(floor["seconds"].values())
         lines.append(_figures(rows, ending, found, sum(found["seconds"].values()) / bare))
     lines.append(_figures(rows, "floor", floor, 1.0))
@@ -202,7 +226,11 @@ def _run_case(case: dict[str, Any]) -> dict[str, Any]:
             return measure_import(folder, folder / f"incoming.{case['ending']}")
         case "floor":
             return measure_floor(
-                folder, folder / "existing.csv", folder / "incoming.csv", case["inserted"]
+                folder,
+                folder / "existing.csv",
+                folder / "incoming.csv",
+                case["inserted"],
+                case["children"],
             )
     return {}
 

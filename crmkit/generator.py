@@ -196,7 +196,7 @@ def write_pair(
         change = sql(
             "case when i >= {shared} then 'new' else"
             " ['same', 'same', 'same', 'same', 'same', 'phone', 'phone', 'title', 'address', 'blank']"
-            "[1 + hash(i, {seed}, 'change') % 10] end",
+            "[cast(1 + hash(i, {seed}, 'change') % 10 as integer)] end",
             shared=shared,
             seed=recipe.seed,
         )

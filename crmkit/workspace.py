@@ -698,7 +698,7 @@ class ImportSession:
                     self.workspace.crm_path,
                     self.workspace.path / "backups",
                     at=now,
-                    label=self.id,
+                    label=self.id[-4:],
                 )
             with (
                 self.writing() as db,

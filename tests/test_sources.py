@@ -17,6 +17,7 @@ from crmkit.samples import SAMPLES
 from crmkit.sources import SourceKind
 from crmkit.sql import sql
 from crmkit.staging import StagedTable
+from tests.crm_kit import silent
 
 REAL = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 
@@ -35,7 +36,7 @@ def db() -> Iterator[Database]:
 def land(db: Database, path: Path, sheet: str | None = None) -> StagedTable:
     source = sources.inspect(path)
     layout = sources.detect_layout(source, sheet)
-    return staging.land(db, source, layout, progress=lambda fraction, text: None)
+    return staging.land(db, source, layout, progress=silent)
 
 
 def rows(db: Database) -> list[tuple[Any, ...]]:
@@ -79,11 +80,11 @@ def test_every_record_of_a_real_text_file_is_accounted_for(
 @pytest.mark.parametrize(("name", "facts"), expected("excel"), ids=lambda value: str(value)[:50])
 def test_the_sheets_of_a_real_workbook_are_seen(name: str, facts: dict[str, Any]) -> None:
     """Sheets with their visibility, hidden ones named as such."""
-    try:
-        source = sources.inspect(REAL / "real" / name)
-    except SourceError as error:
-        assert "no cells" in error.message
+    if all(not rows for _, _, rows, _ in facts["sheets"]):
+        with pytest.raises(SourceError, match="no cells"):
+            sources.inspect(REAL / "real" / name)
         return
+    source = sources.inspect(REAL / "real" / name)
 
     wanted = {name: visibility == "Visible" for name, visibility, *_ in facts["sheets"]}
     found = {sheet.name: sheet.visible for sheet in source.sheets}

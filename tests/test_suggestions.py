@@ -13,6 +13,7 @@ from crmkit.entities import SCHEMA
 from crmkit.mapping import Mapping
 from crmkit.staging import StagedTable
 from crmkit.suggestions import normal
+from tests.crm_kit import silent
 from tests.test_sources import REAL, real_files
 
 # Real-shaped headers of six languages, with the field that each means ("" where none is sure).
@@ -141,7 +142,7 @@ SAMPLES = {
 def suggested(path: Path) -> tuple[StagedTable, Mapping]:
     source = sources.inspect(path)
     with in_memory() as db:
-        staged = staging.land(db, source, sources.detect_layout(source), progress=lambda f, t: None)
+        staged = staging.land(db, source, sources.detect_layout(source), progress=silent)
         return staged, suggestions.suggest(db, staged, SCHEMA)
 
 
@@ -218,7 +219,7 @@ def test_a_header_that_the_cells_contradict_stays_open(tmp_path: Path) -> None:
     """Header and content must agree."""
     path = write(tmp_path / "x.csv", {"First name": ["Ann", "Bo"], "E-mail": ["red", "blue"]})
 
-    staged, mapping = suggested(path)
+    _, mapping = suggested(path)
 
     entry = mapping.columns[1]
     assert entry.target is None
