@@ -134,7 +134,9 @@ class Database:
         try:
             yield
         finally:
-            self._connection.execute(sql("detach {alias}", alias=name(alias)).text)
+            # Detaching writes what is committed into the file, for which a disk can be too full;
+            # then it stays in the log beside the file and is read from there the next time.
+            self.run(sql("detach {alias}", alias=name(alias)))
 
     def interrupt(self) -> None:
         """Stop the statement that another thread is running; it raises CancelledError there."""
@@ -153,11 +155,13 @@ class Database:
             )
         except duckdb.InterruptException as error:
             raise CancelledError("The work was stopped.", mend="Nothing was changed.") from error
-        except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+        except (duckdb.IOException, duckdb.OutOfMemoryException, duckdb.FatalException) as error:
             raise _storage_error(error, self.path) from error
-        except duckdb.FatalException as error:
-            # DuckDB closes the database after these; a full disk during a commit is one.
-            raise _storage_error(error, self.path) from error
+        except duckdb.Error as error:
+            # A full disk during a commit comes as a failed transaction.
+            if any(sign in str(error) for sign in _FULL):
+                raise _storage_error(error, self.path) from error
+            raise
         finally:
             log.debug("%.3f s: %s", time.perf_counter() - started, text)
 

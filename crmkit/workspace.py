@@ -364,6 +364,11 @@ class Preview:
             rows = db.rows(sql("select level, count(*) from issue group by level order by level"))
         return dict(rows)
 
+    def rows_with_issues(self) -> int:
+        """Rows that have at least one issue."""
+        with self._session.reading() as db:
+            return int(db.value(sql("select count(*) from plan_row where issues > 0")))
+
     def sql(self, text: str) -> pd.DataFrame:
         """Ask the plan's tables with SQL: `select status, count(*) from company_record group by all`."""
         with self._session.reading() as db:
@@ -701,6 +706,7 @@ class ImportSession:
                     label=self.id[-4:],
                 )
             with (
+                self._unless_written(),
                 self.writing() as db,
                 db.attached(self.workspace.crm_path, "crm", read_only=False),
             ):
@@ -720,11 +726,23 @@ class ImportSession:
                     backup=copy.name if copy else "",
                 )
                 commit(db, plan, header, progress=lambda f, text: stoppable(0.1 + 0.9 * f, text))
-        self._save(step="result")
+            with self._unless_written():
+                self._save(step="result")
         batch = self._find_batch()
         if batch is None:
             raise PlanError("The batch is not in the CRM.", mend="Report this with the log.")
         return batch
+
+    @contextlib.contextmanager
+    def _unless_written(self) -> Iterator[None]:
+        """A failure after the commit went through, as on closing the files, is not the commit's."""
+        try:
+            yield
+        except StorageError:
+            if self._find_batch() is None:
+                raise
+            log.warning("the batch is in the CRM, but the rest failed", exc_info=True)
+            self._state["step"] = "result"
 
     # --- its state -------------------------------------------------------------------------
 

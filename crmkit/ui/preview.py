@@ -171,8 +171,8 @@ class PreviewPanel(Panel):
             ]
             groups[item.entity] = (item.label, chips)
         also = []
-        if issues := sum(preview.issue_counts().values()):
-            also.append(Chip(Also.ISSUES.value, "with issues", issues))
+        if rows := preview.rows_with_issues():
+            also.append(Chip(Also.ISSUES.value, "rows with issues", rows))
         if left_out := self.desk.session.left_out():
             also.append(Chip(Also.LEFT_OUT.value, "left out", left_out))
         groups["also"] = ("Also", also)
@@ -292,7 +292,13 @@ def _balance_table(preview: Preview) -> str:
         "Records",
         *(s.label.capitalize() for s in statuses),
     ]
-    return markup.table(headers, [_balance_row(item, statuses) for item in preview.balance])
+    issues = preview.issue_counts()
+    counted = ", ".join(
+        f"{count:,} {level if count == 1 else level + 's'}" for level, count in issues.items()
+    )
+    return markup.table(
+        headers, [_balance_row(item, statuses) for item in preview.balance]
+    ) + markup.paragraph(f"Issues: {counted or 'none'}.", style="ck-hint")
 
 
 def _balance_row(item: Balance, statuses: Sequence[Status]) -> list[str | int]:

@@ -1,0 +1,56 @@
+"""A full disk ends a step with a message, and the CRM is as it was. Needs a small disk of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from crmkit import generator
+from crmkit.errors import StorageError
+from crmkit.workspace import Workspace
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 32 MB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=32m", "crmkit-test", str(folder)]
+    if (
+        sys.platform != "linux"
+        or subprocess.run(command, capture_output=True, check=False).returncode
+    ):
+        pytest.skip("NO SMALL DISK: this test mounts one, which needs Linux and the superuser")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=False)
+
+
+def test_a_full_disk_is_told_and_loses_nothing(small_disk: Path, tmp_path: Path) -> None:
+    workspace = Workspace.create(small_disk / "workspace")
+    people = tmp_path / "people.csv"
+    generator.write_csv(generator.Recipe(rows=200), people)
+    session = workspace.new_import()
+    session.load(people)
+    session.preview()
+    session.commit()
+    before = workspace.record_counts()
+    large = tmp_path / "large.csv"
+    generator.write_csv(generator.Recipe(rows=100_000, seed=2), large)
+
+    another = workspace.new_import()
+    with pytest.raises(StorageError) as raised:
+        another.load(large)
+        another.preview()
+        another.commit()
+
+    assert "disk" in raised.value.message
+    assert raised.value.mend
+    again = Workspace.open(workspace.path)
+    assert before == again.record_counts()
+    assert len(again.batches()) == 1
