@@ -235,6 +235,9 @@ def _work_out(db: Database, matcher: Matcher, plan: Plan) -> None:
     for child in children(matcher):
         make_children(db, matcher, child)
     _make_records(db, matcher)
+    # What the records were found by is not asked for again, and memory is.
+    for done in ("hit", "group"):
+        db.run(sql("drop table {t}", t=matcher.table(done)))
 
 
 def _make_problem_rows(db: Database, plan: Plan) -> None:
@@ -265,10 +268,7 @@ def _decide(db: Database, matcher: Matcher, plan: Plan) -> None:
         sql(
             """
             create or replace temp table {match} as
-            select *, case when decision = 'new' then {next} - 1
-                    + row_number() over (partition by decision order by record_no)
-                else match_id end as id
-            from (
+            with decided as materialized (
                 select *, {decision} as decision
                 from (
                     select found.record_no, found.row_count, found.key, found.parent_record,
@@ -277,12 +277,17 @@ def _decide(db: Database, matcher: Matcher, plan: Plan) -> None:
                     left join {hit} as hit on hit.record_no = found.record_no
                     left join {incoming} as incoming on incoming.record_no = found.record_no
                     left join (
-                        select match_id, min(record_no) as first from {hit} where hits = 1 group by match_id
+                        select match_id, min(record_no) as first
+                        from {hit} where hits = 1 group by match_id
                     ) as claim on claim.match_id = hit.match_id
                     left join ({shared}) as shared on shared.key = found.key
                     {parents}
                 )
             )
+            select *, {next} - 1 + row_number() over (order by record_no) as id
+            from decided where decision = 'new'
+            union all
+            select *, match_id as id from decided where decision <> 'new'
             """,
             match=matcher.table("match"),
             next=sql("(select next_id from crm.counter where table_id = {t})", t=matcher.entity.id),

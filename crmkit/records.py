@@ -423,32 +423,46 @@ def make_children(db: Database, matcher: Matcher, child: Child) -> None:
         for position, cell in enumerate(cells, start=1)
     ]
     form = child.form or Form.NAME
-    country = _record_country(entity)
+    country = sql("")
+    if form is Form.PHONE:
+        country = sql(
+            "{record} left join dialling on dialling.iso = coalesce(v.iso, country.iso, {own})",
+            record=_record_country(entity),
+            own=matcher.cells.preferences.country,
+        )
+    # One row and one column make one value: most persons have nothing to bring together.
+    alone = sql("{one} and found.row_count = 1", one=len(cells) == 1)
+
+    def keyed(which: Query) -> Query:
+        return sql(
+            """
+            select row.record_no, row.row_no, v.slot, v.position, v.value,
+                coalesce({key}, lower(trim(v.value))) as key
+            from ({values}) as v
+            join {row} as row on row.row_no = v.row_no
+            join {group} as found on found.record_no = row.record_no and {which}
+            {country}
+            """,
+            key=transforms.normal_form(sql("v.value"), form),
+            values=join(" union all ", values),
+            row=matcher.table("row"),
+            group=matcher.table("group"),
+            which=which,
+            country=country,
+        )
+
     db.run(
         sql(
             """
             create or replace table {table} as
+            select record_no, slot, key, value, position from ({single})
+            union all
             select record_no, slot, key, arg_min(value, row_no) as value, min(position) as position
-            from (
-                select row.record_no, row.row_no, v.slot, v.position, v.value,
-                    coalesce({key}, lower(trim(v.value))) as key
-                from ({values}) as v
-                join {row} as row on row.row_no = v.row_no
-                {country}
-            )
-            group by record_no, slot, key
+            from ({repeated}) group by record_no, slot, key
             """,
             table=incoming,
-            key=transforms.normal_form(sql("v.value"), form),
-            values=join(" union all ", values),
-            row=matcher.table("row"),
-            country=sql(
-                "{country} left join dialling on dialling.iso = coalesce(v.iso, country.iso, {own})",
-                country=country,
-                own=matcher.cells.preferences.country,
-            )
-            if form is Form.PHONE
-            else sql(""),
+            single=keyed(alone),
+            repeated=keyed(sql("not ({alone})", alone=alone)),
         )
     )
     _make_known_children(db, matcher, child, before)

@@ -25,7 +25,7 @@ from crmkit.sources import (
     first_rows,
     spreadsheet,
 )
-from crmkit.sql import Query, join, literal, name, sql
+from crmkit.sql import Query, join, literal, name, names, sql
 
 _EXACT_UP_TO: Final = 200_000
 """Rows up to which different values are counted one by one; beyond, DuckDB's estimate is shown."""
@@ -134,14 +134,15 @@ def _land_spreadsheet(
     landed = spreadsheet.write_text(source, layout, text, lambda f, t: progress(0.7 * f, t))
     progress(0.7, "Storing the rows")
     width = len(landed.headers)
-    _read_csv(db, text, delimiter=",", width=width + 1, skip=0)
-    db.run(
-        sql(
-            "create or replace table staged as select cast(k0 as integer) as row_no, {cells} from landed",
-            cells=_cells(range(1, width + 1)),
-        )
+    _stage_csv(
+        db,
+        text,
+        delimiter=",",
+        width=width + 1,
+        skip=0,
+        row_no=sql("cast(k0 as integer)"),
+        cells=_cells(range(1, width + 1)),
     )
-    db.run(sql("drop table landed"))
     return landed
 
 
@@ -154,25 +155,24 @@ def _land_delimited(
     headers = by_number.get(layout.header_row, ())
     width = max(len(headers), source.sheets[0].columns)
     path = delimited.as_utf8(source, folder)
-    _read_csv(db, path, delimiter=source.delimiter, width=width, skip=layout.header_row)
-    progress(0.6, "Storing the rows")
-    cells = join(", ", (name(f"k{number}") for number in range(width)))
-    db.run(
-        sql(
-            "create or replace table staged as select cast(position + {first} as integer) as row_no, {cells}"
-            " from landed where coalesce({all}) is not null",
-            first=layout.header_row + 1,
-            cells=_cells(range(width)),
-            all=cells,
-        )
+    _stage_csv(
+        db,
+        path,
+        delimiter=source.delimiter,
+        width=width,
+        skip=layout.header_row,
+        row_no=sql("cast(position + {first} as integer)", first=layout.header_row + 1),
+        cells=_cells(range(width)),
     )
-    blank = int(
-        db.value(sql("select count(*) from landed where coalesce({all}) is null", all=cells))
+    empty = sql(
+        "coalesce({all}) is null", all=names(f"c{number}" for number in range(1, width + 1))
     )
+    blank = int(db.value(sql("select count(*) from staged where {empty}", empty=empty)))
+    if blank:
+        db.run(sql("delete from staged where {empty}", empty=empty))
     rejected = db.rows(
         sql("select line, error_message from reject_errors order by line limit 1000")
     )
-    db.run(sql("drop table landed"))
     notes = [source.description]
     if rejected:
         lines = ", ".join(str(line) for line, _ in rejected[:5])
@@ -180,20 +180,38 @@ def _land_delimited(
     return Landed((*headers, *("",) * (width - len(headers))), 0, blank, tuple(notes))
 
 
-def _read_csv(db: Database, path: Path, *, delimiter: str, width: int, skip: int) -> None:
-    """Read a text file into `landed` (position, k0, k1, ...), in the order of the file."""
+def _stage_csv(
+    db: Database,
+    path: Path,
+    *,
+    delimiter: str,
+    width: int,
+    skip: int,
+    row_no: Query,
+    cells: Query,
+) -> None:
+    """Read a text file into `staged` in one pass, in the order of the file.
+
+    Args:
+        row_no, cells: Over `position`, from 0, and the file's columns `k0`, `k1`, ...
+    """
     types = join(", ", (sql("{k}: 'VARCHAR'", k=literal(f"k{n}")) for n in range(width)))
     db.run(sql("set preserve_insertion_order = true"))
     try:
         db.run(
             sql(
                 """
-                create or replace temp table landed as
-                select row_number() over () - 1 as position, * from read_csv({path}, delim = {delimiter},
-                    header = false, skip = {skip}, auto_detect = false, columns = {{types}},
-                    quote = '"', escape = '"', null_padding = true, strict_mode = false,
-                    store_rejects = true, max_line_size = {longest}, parallel = {parallel})
+                create or replace table staged as
+                select {row_no} as row_no, {cells} from (
+                    select row_number() over () - 1 as position, *
+                    from read_csv({path}, delim = {delimiter}, header = false, skip = {skip},
+                        auto_detect = false, columns = {{types}}, quote = '"', escape = '"',
+                        null_padding = true, strict_mode = false, store_rejects = true,
+                        max_line_size = {longest}, parallel = {parallel})
+                )
                 """,
+                row_no=row_no,
+                cells=cells,
                 path=str(path),
                 delimiter=delimiter,
                 skip=skip,

@@ -94,7 +94,8 @@ def test_closed_tab_ends_its_kernel(voila: Running, page: Page):
     assert eventually(lambda: len(kernels(voila)) == 2)
     first = kernels(voila)
 
-    page.close(run_before_unload=True)
+    with page.expect_event("close"):
+        page.close(run_before_unload=True)
 
     assert eventually(lambda: len(kernels(voila)) == 1)
     assert kernels(voila) < first
