@@ -146,7 +146,7 @@ def group_children(db: Database, matcher: Matcher) -> None:
             left join {parent_rows} as parent_row on parent_row.row_no = cell.row_no
             left join {parents} as parent on parent.record_no = parent_row.record_no
             left join {parent_iso} as parent_iso on parent_iso.record_no = parent_row.record_no
-            left join dialling on dialling.iso = coalesce(cell.iso, parent_iso.iso, {country})
+            left join dialling on dialling.iso = coalesce(parent_iso.iso, cell.iso, {country})
             left join problem_row as bad on bad.entity = {person} and bad.row_no = cell.row_no
             where bad.row_no is not null {filled}
             """,
@@ -268,7 +268,7 @@ def _known_child_keys_sql(matcher: Matcher, child: Child) -> Query:
             left join {parents} as parent on parent.id = owner.{parent_id}
             left join crm.list_item as own on own.id = owner.country_id
             left join crm.list_item as country on country.id = parent.country_id
-            left join dialling on dialling.iso = coalesce(own.code, country.code, {default})
+            left join dialling on dialling.iso = coalesce(country.code, own.code, {default})
             """,
             parents=name("crm", entity.parent),
             parent_id=name(f"{entity.parent}_id"),

@@ -409,13 +409,19 @@ def _report_held_back(db: Database, matcher: Matcher) -> None:
 
 
 def _make_country(db: Database, matcher: Matcher, shape: Shape) -> None:
-    """Make `company_iso`: the country in which a record's phone numbers are read."""
+    """Make `company_iso`: the country in which a record's phone numbers are read.
+
+    It is the country that the company will have, so that the next import reads them alike.
+    """
     has_column = any(column.id == "country" for column in shape.columns)
+    overwrites = matcher.action in (Action.REPLACE, Action.ADD)
+    own = sql("item.code") if has_column else sql("cast(null as varchar)")
+    known = sql("known_item.code")
     db.run(
         sql(
             """
             create or replace temp table {iso} as
-            select match.record_no, coalesce({own}, known_item.code) as iso
+            select match.record_no, coalesce({first}, {second}) as iso
             from {match} as match
             left join {incoming} as incoming on incoming.record_no = match.record_no
             {item}
@@ -423,7 +429,8 @@ def _make_country(db: Database, matcher: Matcher, shape: Shape) -> None:
             left join crm.list_item as known_item on known_item.id = known.country_id
             """,
             iso=matcher.table("iso"),
-            own=sql("item.code") if has_column else sql("null"),
+            first=own if overwrites else known,
+            second=known if overwrites else own,
             match=matcher.table("match"),
             incoming=matcher.table("incoming"),
             item=sql(

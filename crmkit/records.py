@@ -320,11 +320,15 @@ def _merged(matcher: Matcher, column: Column) -> Query:
     before, incoming = sql("before.{c}", c=name(column.id)), _incoming(column)
     if matcher.action is Action.MERGE:
         return sql("coalesce({before}, {incoming})", before=before, incoming=incoming)
-    if matcher.cells.settings.blanks_clear and column.cell is not None and column.cell.header:
+    clears = matcher.cells.settings.blanks_clear and column.id not in matcher.entity.needs
+    if clears and column.cell is not None and column.cell.header:
+        # A field that a new record would get a default in gets it again instead of nothing.
+        incoming = _with_default(incoming, column)
         # A cell that could not be read is not a blank one.
         return sql(
-            "case when {incoming} is null and exists (from unread where unread.target = {target}"
+            "case when {said} is null and exists (from unread where unread.target = {target}"
             " and unread.record_no = before.record_no) then {before} else {incoming} end",
+            said=sql("incoming.{c}", c=name(column.id)),
             incoming=incoming,
             before=before,
             target=column.cell.target.id,
@@ -339,6 +343,10 @@ def _added(matcher: Matcher, column: Column) -> Query:
         return incoming
     if column.id == "name":
         return sql("coalesce({incoming}, match.derived_name)", incoming=incoming)
+    return _with_default(incoming, column)
+
+
+def _with_default(incoming: Query, column: Column) -> Query:
     if not column.default:
         return incoming
     default = sql("{default}", default=column.default)
@@ -413,7 +421,7 @@ def make_children(db: Database, matcher: Matcher, child: Child) -> None:
     cells = [c for c in matcher.cells.of(entity) if c.target.multiple and c.target.child == child]
     values = [
         sql(
-            "select cell.row_no, cell.iso, {slot} as slot, {position} as position, cell.{cell} as value"
+            "select cell.row_no, {slot} as slot, {position} as position, cell.{cell} as value"
             " from ({cells}) as cell where cell.{cell} is not null",
             slot=cell.target.slot.id if cell.target.slot else "",
             position=position,
@@ -426,7 +434,7 @@ def make_children(db: Database, matcher: Matcher, child: Child) -> None:
     country = sql("")
     if form is Form.PHONE:
         country = sql(
-            "{record} left join dialling on dialling.iso = coalesce(v.iso, country.iso, {own})",
+            "{record} left join dialling on dialling.iso = coalesce(country.iso, {own})",
             record=_record_country(entity),
             own=matcher.cells.preferences.country,
         )

@@ -31,23 +31,24 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(folder)], check=False)
 
 
+def import_file(workspace: Workspace, path: Path) -> None:
+    session = workspace.new_import()
+    session.load(path)
+    session.preview()
+    session.commit()
+
+
 def test_a_full_disk_is_told_and_loses_nothing(small_disk: Path, tmp_path: Path) -> None:
     workspace = Workspace.create(small_disk / "workspace")
     people = tmp_path / "people.csv"
     generator.write_csv(generator.Recipe(rows=200), people)
-    session = workspace.new_import()
-    session.load(people)
-    session.preview()
-    session.commit()
+    import_file(workspace, people)
     before = workspace.record_counts()
     large = tmp_path / "large.csv"
     generator.write_csv(generator.Recipe(rows=100_000, seed=2), large)
 
-    another = workspace.new_import()
     with pytest.raises(StorageError) as raised:
-        another.load(large)
-        another.preview()
-        another.commit()
+        import_file(workspace, large)
 
     assert "disk" in raised.value.message
     assert raised.value.mend

@@ -504,3 +504,29 @@ def test_a_bad_email_is_left_empty_and_reported(kit: Kit) -> None:
 
     assert outcome.codes() == [(2, "not-an-email")]
     assert kit.children("email", "person") == []
+
+
+def test_rows_that_name_two_countries_add_a_number_once(kit: Kit) -> None:
+    """A record's numbers are read in one country, whatever each row says."""
+    rows: list[Row] = [
+        {NAME: "Acme", COUNTRY: "Netherlands", PHONE: "23354000"},
+        {NAME: "Acme", COUNTRY: "Norway", PHONE: "030-1234567"},
+    ]
+
+    kit.load(rows)
+    again = kit.load(rows)
+
+    assert again.counts("company") == {"unchanged": 1}
+
+
+def test_clearing_never_takes_a_name_and_falls_back_to_the_default(tmp_path: Path) -> None:
+    """A name is never cleared; a field with a workspace default gets it back."""
+    kit = Kit(tmp_path, Preferences(default_category="Prospect"))
+    number = "company.number"
+    kit.load([{NAME: "Acme", number: "1", CATEGORY: "Customer", CODE: "A1"}])
+    settings = company(Action.REPLACE, "number").model_copy(update={"blanks_clear": True})
+
+    kit.load([{NAME: "", number: "1", CATEGORY: "", CODE: ""}], settings)
+
+    (record,) = kit.records("company")
+    assert (record["name"], record["category"], record["code"]) == ("Acme", "Prospect", None)
