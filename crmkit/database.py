@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 WAIT_SECONDS: Final = 20.0
 """How long a busy file is waited for. A commit of a million rows holds the CRM for about ten."""
 
-MEMORY_LIMIT: Final = "1200MB"
+MEMORY_LIMIT: Final = "1500MB"
 """What DuckDB may use before it spills to disk, so that an import fits a laptop beside a browser."""
 
 _BUSY: Final = ("Could not set lock", "Unique file handle conflict", "different configuration")

@@ -279,9 +279,16 @@ def _lost_zeros(cell: Cell, cells: Cells) -> tuple[Query, Query] | None:
     if child is None or child.form is not Form.PHONE:
         return None
     # Only where the country dials a zero first and what is left is a whole national number.
+    # As a list of country and length: a join would look at a million rows to find a few.
+    whole_numbers = [
+        f"{country} {length}"
+        for country, _, trunk, lengths in transforms.numbering_plans()
+        if trunk == "0"
+        for length in lengths
+    ]
     national = sql(
-        "exists (from dialling as d where d.iso = {iso} and d.trunk = '0'"
-        " and list_contains(d.lengths, length({text})))",
+        "list_contains({whole}, {iso} || ' ' || length({text}))",
+        whole=whole_numbers,
         iso=iso,
         text=text,
     )

@@ -8,6 +8,7 @@ numbers are normalised by one join instead of a million calls (reference: matchi
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
 
 import pandas as pd
@@ -165,16 +166,23 @@ def is_email(value: Query) -> Query:
     )
 
 
-def make_dialling(db: Database) -> None:
-    """Make the table `dialling`: per country its calling code, trunk prefix and number lengths."""
-    rows = []
+@cache
+def numbering_plans() -> tuple[tuple[str, str, str, tuple[int, ...]], ...]:
+    """For each country its ISO code, calling code, trunk prefix and the lengths of its numbers."""
+    plans = []
     for region in sorted(phonenumbers.SUPPORTED_REGIONS):
         data = phonenumbers.PhoneMetadata.metadata_for_region(region)
         if data is None or data.fixed_line is None or data.mobile is None:
             continue
         # Only the shortest mobile length: the longer ones belong to machines' SIM cards.
         lengths = sorted({*data.fixed_line.possible_length, min(data.mobile.possible_length)})
-        rows.append((region, str(data.country_code), data.national_prefix or "", lengths))
+        plans.append((region, str(data.country_code), data.national_prefix or "", tuple(lengths)))
+    return tuple(plans)
+
+
+def make_dialling(db: Database) -> None:
+    """Make the table `dialling`: per country its calling code, trunk prefix and number lengths."""
+    rows = [(iso, code, trunk, list(lengths)) for iso, code, trunk, lengths in numbering_plans()]
     frame = pd.DataFrame(rows, columns=["iso", "code", "trunk", "lengths"])
     db.register("dialling_rows", frame)
     try:

@@ -1,4 +1,4 @@
-"""A full disk ends a step with a message, and the CRM is as it was. Needs a small disk of its own."""
+"""A disk that is full or read-only: a message, and the CRM as it was. Needs a small disk of its own."""
 
 from __future__ import annotations
 
@@ -55,3 +55,15 @@ def test_a_full_disk_is_told_and_loses_nothing(small_disk: Path, tmp_path: Path)
     again = Workspace.open(workspace.path)
     assert before == again.record_counts()
     assert len(again.batches()) == 1
+
+
+def test_a_read_only_disk_is_told(small_disk: Path) -> None:
+    workspace = Workspace.create(small_disk / "workspace")
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+
+    again = Workspace.open(workspace.path)
+    with pytest.raises(StorageError) as raised:
+        again.new_import()
+
+    assert "cannot be written" in raised.value.message
+    assert (("Companies", 0), ("Persons", 0)) == again.record_counts()

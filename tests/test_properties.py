@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -64,6 +65,8 @@ any_settings = st.builds(
         }
     ),
 )
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+
 relaxed = settings(
     max_examples=50,
     deadline=None,
