@@ -294,7 +294,8 @@ def _lost_zeros(cell: Cell, cells: Cells) -> tuple[Query, Query] | None:
     )
     return (
         sql(
-            "({digits} and not starts_with({text}, '0') and {national})",
+            # A CASE, unlike an AND, looks at the list for the few plain numbers only.
+            "(case when {digits} and not starts_with({text}, '0') then {national} else false end)",
             digits=digits,
             text=text,
             national=national,

@@ -459,18 +459,30 @@ def make_children(db: Database, matcher: Matcher, child: Child) -> None:
             country=country,
         )
 
+    parts = [
+        sql("select record_no, slot, key, value, position from ({rows})", rows=keyed(alone)),
+        sql(
+            "select record_no, slot, key, arg_min(value, row_no) as value, min(position) as position"
+            " from ({rows}) group by record_no, slot, key",
+            rows=keyed(sql("not ({alone})", alone=alone)),
+        ),
+    ]
+    together = db.value(
+        sql(
+            "select count(*) from {group} as found where not ({alone})",
+            group=matcher.table("group"),
+            alone=alone,
+        )
+    )
+    if len(cells) > 1:
+        parts = parts[1:]
+    elif not together:
+        parts = parts[:1]
     db.run(
         sql(
-            """
-            create or replace table {table} as
-            select record_no, slot, key, value, position from ({single})
-            union all
-            select record_no, slot, key, arg_min(value, row_no) as value, min(position) as position
-            from ({repeated}) group by record_no, slot, key
-            """,
+            "create or replace table {table} as {parts}",
             table=incoming,
-            single=keyed(alone),
-            repeated=keyed(sql("not ({alone})", alone=alone)),
+            parts=join(" union all ", parts),
         )
     )
     _make_known_children(db, matcher, child, before)
