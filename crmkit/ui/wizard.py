@@ -151,8 +151,12 @@ class Wizard:
 
     def _arrive(self, params: dict[str, str]) -> None:
         """Come back to the import that the address names, after a reload or a dead kernel."""
+        if self.desk.has_session:
+            return
         import_id = params.get("import", "")
-        if not import_id or self.desk.has_session:
+        if not import_id:
+            # A kernel that was started ahead of the visit has drawn Home long before it is seen.
+            self._home.show()
             return
         try:
             self.resume(import_id)
