@@ -17,7 +17,16 @@ import pandas as pd
 from babel import Locale
 
 from crmkit.database import Database
-from crmkit.entities import SCHEMA, Child, Entity, Field, FieldType, Schema
+from crmkit.entities import (
+    CONSENT_SOURCES,
+    LEGAL_BASES,
+    SCHEMA,
+    Child,
+    Entity,
+    Field,
+    FieldType,
+    Schema,
+)
 from crmkit.errors import SettingsError, StorageError
 from crmkit.sql import Query, join, name, sql
 from crmkit.transforms import name_key
@@ -49,12 +58,14 @@ class Preferences:
         mandatory_company: A person must belong to a company (SuperOffice's default is yes).
         default_category: List item given to a new company or person without one; empty for none.
         default_business: The same for the business.
+        default_legal_basis: Legal basis of an imported person's consent; empty for none.
         country: ISO code of the workspace's own country: phones without a country are read so.
     """
 
     mandatory_company: bool = True
     default_category: str = ""
     default_business: str = ""
+    default_legal_basis: str = ""
     country: str = "NO"
 
 
@@ -82,6 +93,8 @@ def create(db: Database, *, preferences: Preferences) -> None:
             db.run(statement)
         # Names are stored in English; every language's name and the ISO code find the item.
         add_list_items(db, "country", _countries())
+        add_list_items(db, "legal_basis", [(item, key, ()) for item, key in LEGAL_BASES])
+        add_list_items(db, "consent_source", [(item, key, ()) for item, key in CONSENT_SOURCES])
         save_preferences(db, preferences)
 
 
@@ -123,19 +136,21 @@ def load_preferences(db: Database) -> Preferences:
         mandatory_company=stored["mandatory_company"] == "true",
         default_category=stored["default_category"],
         default_business=stored["default_business"],
+        default_legal_basis=stored.get("default_legal_basis", ""),
         country=stored["country"],
     )
 
 
 def save_preferences(db: Database, preferences: Preferences) -> None:
     """Store the workspace's preferences. A default that is not in its list yet is added to it."""
-    for list_id in ("category", "business"):
+    for list_id in ("category", "business", "legal_basis"):
         if default := getattr(preferences, f"default_{list_id}"):
             add_list_items(db, list_id, [(default, "", ())])
     values = {
         "mandatory_company": "true" if preferences.mandatory_company else "false",
         "default_category": preferences.default_category,
         "default_business": preferences.default_business,
+        "default_legal_basis": preferences.default_legal_basis,
         "country": preferences.country,
     }
     db.run(sql("delete from {t}", t=table("preference")))

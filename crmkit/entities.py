@@ -112,6 +112,8 @@ class Child:
         form: The form in which two children of one slot are the same; None when a slot holds one
             record at most, which is then filled field by field (an address).
         slots: For each parent entity, the slots it has.
+        rule: The setting that says what happens to a known record's children: "phones", "links",
+            or empty where they are always added.
     """
 
     id: str
@@ -119,6 +121,7 @@ class Child:
     fields: tuple[Field, ...]
     form: Form | None
     slots: Mapping[str, tuple[Slot, ...]]
+    rule: str = ""
 
 
 @dataclass(frozen=True)
@@ -673,6 +676,7 @@ _PHONE = Child(
             ),
         ),
     },
+    rule="phones",
 )
 
 _EMAIL_ADDRESS = Child(
@@ -699,6 +703,7 @@ _EMAIL_ADDRESS = Child(
             ),
         ),
     },
+    rule="links",
 )
 
 _LINK = Child(
@@ -709,6 +714,60 @@ _LINK = Child(
     slots={
         "company": (Slot("web", _WEB, "contact.url"),),
         "person": (Slot("web", _WEB, "person.url"),),
+    },
+    rule="links",
+)
+
+_LEGAL_BASIS = _labels(
+    "Legal basis", "Rechtsgrondslag", "Hjemmel", "Rechtsgrundlage", "Rättslig grund", "Retsgrundlag"
+)
+_CONSENT_SOURCE = _labels(
+    "Consent source",
+    "Toestemmingsbron",
+    "Samtykkekilde",
+    "Einwilligungsnachweis",
+    "Samtyckeskälla",
+    "Samtykkekilde",
+)
+
+# One consent for each purpose; the import writes the purpose Sales and service only, as
+# SuperOffice's does (reference: superoffice-import.md section 3).
+_CONSENT = Child(
+    id="consent",
+    labels=_labels("Consent", "Toestemming", "Samtykke", "Einwilligung", "Samtycke", "Samtykke"),
+    form=None,
+    fields=(
+        Field("legal_basis", _LEGAL_BASIS, FieldType.LIST, list="legal_basis"),
+        Field("source", _CONSENT_SOURCE, FieldType.LIST, list="consent_source"),
+        Field(
+            "comment",
+            _labels(
+                "Consent comment",
+                "Toestemmingscommentaar",
+                "Samtykkekommentar",
+                "Einwilligungskommentar",
+                "Samtyckeskommentar",
+                "Samtykkekommentar",
+            ),
+            length=255,
+        ),
+    ),
+    slots={
+        "person": (
+            Slot(
+                "sales_and_service",
+                _labels(
+                    "Sales and service",
+                    "Verkopen en service",
+                    "Salg og kundeservice",
+                    "Verkauf und Service",
+                    "Försäljning och tjänster",
+                    "Salg og kundeservice",
+                ),
+                "",
+                multiple=False,
+            ),
+        ),
     },
 )
 
@@ -725,7 +784,7 @@ _INTEREST = Child(
 
 SCHEMA: Final = Schema(
     entities=(COMPANY, PERSON),
-    children=(_ADDRESS, _PHONE, _EMAIL_ADDRESS, _LINK, _INTEREST),
+    children=(_ADDRESS, _PHONE, _EMAIL_ADDRESS, _LINK, _INTEREST, _CONSENT),
 )
 
 LISTS: Final[Mapping[str, Labels]] = MappingProxyType(
@@ -740,5 +799,37 @@ LISTS: Final[Mapping[str, Labels]] = MappingProxyType(
             "Associate", "Medewerker", "Saksbehandler", "Mitarbeiter", "Medarbetare", "Medarbejder"
         ),
         "interest": _INTERESTS,
+        "legal_basis": _LEGAL_BASIS,
+        "consent_source": _CONSENT_SOURCE,
     }
 )
+
+LISTS_WITHOUT_DEFAULT: Final = ("position", "associate", "country", "interest", "consent_source")
+"""Lists whose unknown values can be added or left blank, but have no default item."""
+
+LEGAL_BASES: Final = (
+    ("Consent", "61A"),
+    ("Contract", "61B"),
+    ("Required by law", "61C"),
+    ("Protect vital interests", "61D"),
+    ("Public interest", "61E"),
+    ("Legitimate interest", "61F"),
+    ("Withdrawn", "WITHDRAWN"),
+)
+"""Name and key of each legal basis (reference: superoffice-import.md section 3)."""
+
+WITHDRAWN: Final = "Withdrawn"
+"""The legal basis of a consent that was taken back: no import turns it on again."""
+
+CONSENT_SOURCES: Final = (
+    ("Created by user", "USER"),
+    ("E-mail", "EMAIL"),
+    ("Incoming request", "REQUEST"),
+    ("Chat", "CHAT"),
+    ("Web form", "WEBFORM"),
+    ("Customer portal", "CUSTOMERPORTAL"),
+    ("Import", "IMPORT"),
+    ("Other integration", "API"),
+    ("Unknown", "UNKNOWN"),
+)
+"""Name and key of each consent source (reference: superoffice-import.md section 3)."""

@@ -6,7 +6,7 @@ cell that cannot be read is null in it and an issue beside it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -307,9 +307,11 @@ def _lost_zeros(cell: Cell, cells: Cells) -> tuple[Query, Query] | None:
 def make_list_values(db: Database, cells: Cells) -> None:
     """Make `list_value` (list, text, name, code, unknown): the item that each different text means.
 
-    Unknown texts become new items, the default or blank, as the settings say. New items are listed
-    in `new_item` (list, name, alias, id), which the commit adds. A deleted item's name is not made
-    anew (reference: superoffice-import.md section 1.8), so its text is unknown and stays blank.
+    A text that the user gave an item takes that; unknown texts become new items, the default or
+    blank, as the settings say for their list. New items are listed in `new_item` (list, name, alias,
+    id), which the commit adds; `given_item` (list, alias, name) are the user's choices, which it
+    remembers. A deleted item's name is not made anew (reference: superoffice-import.md section 1.8),
+    so its text is unknown and stays blank.
     """
     texts = [
         sql(
@@ -320,15 +322,22 @@ def make_list_values(db: Database, cells: Cells) -> None:
         for cell in cells.cells
         if cell.target.field.type is FieldType.LIST
     ] or [sql("select '' as list, '' as text where false")]
+    _make_given_items(db, cells)
     db.run(
         sql(
             """
             create or replace temp table list_text as
-            select distinct list, text, {alias} as alias
-            from ({texts})
-            where length(text) <= {longest} and not list_contains({errors}, upper(text))
+            select t.list, t.text, t.alias as said, coalesce({given_alias}, t.alias) as alias,
+                coalesce(given.name, t.text) as name
+            from (
+                select distinct list, text, {alias} as alias
+                from ({texts})
+                where length(text) <= {longest} and not list_contains({errors}, upper(text))
+            ) as t
+            left join given_item as given on given.list = t.list and given.alias = t.alias
             """,
             alias=transforms.name_key(sql("text")),
+            given_alias=transforms.name_key(sql("given.name")),
             texts=join(" union all ", texts),
             longest=_LONGEST_ITEM,
             errors=transforms.ERROR_CELLS,
@@ -338,17 +347,18 @@ def make_list_values(db: Database, cells: Cells) -> None:
         sql(
             """
             create or replace table new_item as
-            select list, min(text) as name, alias,
+            select list, min(name) as name, alias,
                 (select coalesce(max(id), 0) from crm.list_item)
                     + row_number() over (order by list, alias) as id
-            from list_text
+            from list_text as t
             where {adds} and not exists (
-                from crm.list_alias as known
-                where known.list = list_text.list and known.alias = list_text.alias
+                from crm.list_alias as known where known.list = t.list and known.alias = t.alias
             )
             group by list, alias
             """,
-            adds=cells.settings.unknown_items is UnknownItem.ADD,
+            adds=_by_list(
+                cells, lambda list_id: cells.settings.list_rule(list_id).unknown is UnknownItem.ADD
+            ),
         )
     )
     db.run(
@@ -362,19 +372,52 @@ def make_list_values(db: Database, cells: Cells) -> None:
             left join crm.list_item as item on item.id = known.item_id and not item.deleted
             left join new_item on new_item.list = t.list and new_item.alias = t.alias
             """,
-            default=_default_item(cells),
+            default=_by_list(cells, lambda list_id: _default_item(list_id, cells)),
         )
     )
 
 
-def _default_item(cells: Cells) -> Query:
-    if cells.settings.unknown_items is not UnknownItem.DEFAULT:
+def _make_given_items(db: Database, cells: Cells) -> None:
+    """What the user said that values mean, on the normal form in which lists are compared."""
+    db.run(sql("create or replace table given_item (list varchar, alias varchar, name varchar)"))
+    for list_id in _lists(cells):
+        for text, item in cells.settings.list_rule(list_id).values.items():
+            db.run(
+                sql(
+                    "insert into given_item values ({list}, {alias}, {item})",
+                    list=list_id,
+                    alias=transforms.name_key(sql("{text}", text=text)),
+                    item=item,
+                )
+            )
+
+
+def _lists(cells: Cells) -> list[str]:
+    """The lists that the file has values for."""
+    found = (c.target.field.list for c in cells.cells if c.target.field.type is FieldType.LIST)
+    return list(dict.fromkeys(found))
+
+
+def _by_list(cells: Cells, value: Callable[[str], bool | str | None]) -> Query:
+    """A value for each list, over the column `list`."""
+    branches = [
+        sql("when {list} then {value}", list=list_id, value=value(list_id))
+        for list_id in _lists(cells)
+    ]
+    if not branches:
         return sql("null")
-    return sql(
-        "nullif(case t.list when 'category' then {category} when 'business' then {business} end, '')",
-        category=cells.preferences.default_category,
-        business=cells.preferences.default_business,
-    )
+    return sql("case t.list {branches} end", branches=join(" ", branches))
+
+
+def _default_item(list_id: str, cells: Cells) -> str | None:
+    if cells.settings.list_rule(list_id).unknown is not UnknownItem.DEFAULT:
+        return None
+    defaults = {
+        "category": cells.preferences.default_category,
+        "business": cells.preferences.default_business,
+        "legal_basis": cells.preferences.default_legal_basis,
+    }
+    return defaults.get(list_id) or None
 
 
 def make_issues(db: Database, cells: Cells) -> None:
@@ -443,7 +486,7 @@ def _when(branches: Iterable[tuple[Query, Query]]) -> Query:
 
 def _unknown_items_sql(cell: Cell, cells: Cells) -> Query:
     """A note where a new item is first used, a warning at each cell whose value is not taken."""
-    adds = cells.settings.unknown_items is UnknownItem.ADD
+    adds = cells.settings.list_rule(cell.target.field.list).unknown is UnknownItem.ADD
     return sql(
         """
         insert into issue

@@ -8,12 +8,23 @@ file are one record.
 from __future__ import annotations
 
 from collections.abc import Mapping as MappingType
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from crmkit.crm import Preferences
-from crmkit.entities import Entity, MatchKey, Schema
+from crmkit.entities import (
+    COMPANY,
+    LISTS,
+    LISTS_WITHOUT_DEFAULT,
+    PERSON,
+    Child,
+    Entity,
+    MatchKey,
+    Schema,
+)
 from crmkit.errors import SettingsError
 from crmkit.mapping import Mapping
 
@@ -82,8 +93,78 @@ class UnknownItem(StrEnum):
         }[self]
 
 
+class ChildAction(StrEnum):
+    """What happens to a known record's phones, or its links and e-mail addresses."""
+
+    ADD = "add"
+    REPLACE = "replace"
+    KEEP = "keep"
+
+    @property
+    def label(self) -> str:
+        return {
+            ChildAction.ADD: "Add new - keep existing",
+            ChildAction.REPLACE: "Replace existing",
+            ChildAction.KEEP: "Ignore - keep existing",
+        }[self]
+
+
+class Write(StrEnum):
+    """When one field of a known record is written, whatever its record's action says."""
+
+    ALWAYS = "always"
+    IF_EMPTY = "if_empty"
+    NEVER = "never"
+
+    @property
+    def label(self) -> str:
+        return {
+            Write.ALWAYS: "Always",
+            Write.IF_EMPTY: "Only if empty",
+            Write.NEVER: "Never",
+        }[self]
+
+
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ListRule(_Model):
+    """What happens to values that one list does not have.
+
+    Attributes:
+        unknown: For values that are not mapped to an item.
+        values: A value of the source, in any case -> the name of the item it means.
+    """
+
+    unknown: UnknownItem = UnknownItem.ADD
+    values: MappingType[str, str] = {}
+
+
+class FieldRule(_Model):
+    """An exception for one field of known records.
+
+    Attributes:
+        write: When it is written; None for what the record's action says.
+        blank_clears: Whether a blank cell empties it under Replace; None for what the import says.
+    """
+
+    write: Write | None = None
+    blank_clears: bool | None = None
+
+
+class Privacy(_Model):
+    """The consent that imported persons get, for the purpose Sales and service.
+
+    Attributes:
+        legal_basis: An item of the list; empty for the workspace's default, which may be none.
+        source: Where the consent comes from, an item of the list.
+        comment: Why and how it was obtained.
+    """
+
+    legal_basis: str = ""
+    source: str = "Import"
+    comment: str = Field(default="", max_length=255)
 
 
 class Rule(_Model):
@@ -108,7 +189,11 @@ class Settings(_Model):
             record are not brought together.
         search_everywhere: A person's name is looked for in the whole CRM, not only in the row's
             company. Namesakes at other companies are then taken for the same person.
-        unknown_items: For list values that the CRM does not have.
+        lists: By list id, for values that the CRM does not have; else they are added.
+        phones: For the phones of known records; numbers are the same when their normal forms are.
+        links: The same for links and e-mail addresses.
+        fields: By target, exceptions for single fields of known records.
+        privacy: The consent that imported persons get.
         restore_zeros: Write a zip code or phone number with the leading zero that a spreadsheet
             dropped (167 in Norway becomes 0167); else it is only pointed out.
     """
@@ -118,7 +203,11 @@ class Settings(_Model):
     blanks_clear: bool = False
     rows_apart: bool = False
     search_everywhere: bool = False
-    unknown_items: UnknownItem = UnknownItem.ADD
+    lists: MappingType[str, ListRule] = {}
+    phones: ChildAction = ChildAction.ADD
+    links: ChildAction = ChildAction.ADD
+    fields: MappingType[str, FieldRule] = {}
+    privacy: Privacy = Privacy()
     restore_zeros: bool = False
 
     def rule(self, entity: Entity) -> Rule:
@@ -136,6 +225,50 @@ class Settings(_Model):
         old = self.rule(entity)
         rule = Rule(match_key=match_key or old.match_key, action=action or old.action)
         return self.model_copy(update={"rules": {**self.rules, entity.id: rule}})
+
+    def list_rule(self, list_id: str) -> ListRule:
+        """What happens to unknown values of a list."""
+        return self.lists.get(list_id, ListRule())
+
+    def with_list(
+        self,
+        list_id: str,
+        *,
+        unknown: UnknownItem | None = None,
+        values: MappingType[str, str] | None = None,
+    ) -> Settings:
+        """The same settings with another rule for a list; `values` replaces its value map."""
+        old = self.list_rule(list_id)
+        rule = ListRule(
+            unknown=unknown or old.unknown, values=old.values if values is None else values
+        )
+        return self.model_copy(update={"lists": {**self.lists, list_id: rule}})
+
+    def with_field(self, target: str, rule: FieldRule) -> Settings:
+        """The same settings with an exception for a field; an empty one takes it away."""
+        kept = {key: value for key, value in self.fields.items() if key != target}
+        if rule != FieldRule():
+            kept[target] = rule
+        return self.model_copy(update={"fields": kept})
+
+    def child_action(self, child: Child) -> ChildAction:
+        """What happens to a child of known records; interests are always added."""
+        match child.rule:
+            case "phones":
+                return self.phones
+            case "links":
+                return self.links
+            case _:
+                return ChildAction.ADD
+
+    def clears(self, target: str) -> bool:
+        """Whether a blank cell empties a field under Replace."""
+        rule = self.fields.get(target, FieldRule())
+        return self.blanks_clear if rule.blank_clears is None else rule.blank_clears
+
+    def write(self, target: str) -> Write | None:
+        """When a field of a known record is written; None for what its record's action says."""
+        return self.fields.get(target, FieldRule()).write
 
 
 def faults(
@@ -169,6 +302,17 @@ def faults(
         settings.rule(entity).action for entity in schema.entities
     }:
         found.append("Blank cells can only clear under Replace. Choose Replace, or turn it off.")
+    targets = {target.id for target in schema.targets()}
+    found += [
+        f"There is no field {target} here. Take its exception out of the settings."
+        for target in settings.fields
+        if target not in targets
+    ]
+    found += [
+        f"The list {LISTS[list_id]['en'].lower()} has no default. Add new values, or set them to blank."
+        for list_id in LISTS_WITHOUT_DEFAULT
+        if settings.list_rule(list_id).unknown is UnknownItem.DEFAULT
+    ]
     return tuple(found)
 
 
@@ -196,3 +340,90 @@ def key_is_mapped(key: MatchKey, entity: Entity, mapping: Mapping) -> bool:
     if key.within_parent:
         return bool(mapped & {f"{entity.id}.{part}" for part in (*key.fields, "full_name")})
     return f"{entity.id}.{key.fields[0]}" in mapped
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Settings for a job that people know by name.
+
+    Attributes:
+        explained: What it does, in one sentence.
+    """
+
+    id: str
+    label: str
+    explained: str
+    company: Action
+    person: Action
+    persons: bool = True
+    without_company: bool = False
+
+
+PRESETS: Final = (
+    Preset(
+        "empty",
+        "Fill an empty CRM",
+        "Every company and person of the file is added; rows of one company become one company.",
+        Action.ADD,
+        Action.ADD,
+    ),
+    Preset(
+        "companies",
+        "Only companies",
+        "Companies are added, or filled where the CRM has nothing; persons are left out.",
+        Action.MERGE,
+        Action.MERGE,
+        persons=False,
+    ),
+    Preset(
+        "persons",
+        "Only persons",
+        "Persons are added or filled, also those without a company; known companies stay as they are.",
+        Action.SKIP,
+        Action.MERGE,
+        without_company=True,
+    ),
+    Preset(
+        "update",
+        "Bring old data up to date",
+        "What the file says replaces what the CRM has; blank cells change nothing.",
+        Action.REPLACE,
+        Action.REPLACE,
+    ),
+    Preset(
+        "fill",
+        "Add what is missing",
+        "New records are added, and empty fields of known ones are filled; filled ones stay.",
+        Action.MERGE,
+        Action.MERGE,
+    ),
+    Preset(
+        "new",
+        "Only new records",
+        "Records that the CRM does not have are added; known ones stay as they are.",
+        Action.SKIP,
+        Action.SKIP,
+    ),
+    Preset(
+        "add",
+        "Add everything",
+        "Every record is added, known or not. The CRM may then hold the same one twice.",
+        Action.ADD,
+        Action.ADD,
+    ),
+)
+"""The known jobs (reference: superoffice-import.md section 9)."""
+
+
+def apply_preset(settings: Settings, preset: Preset, preferences: Preferences) -> Settings:
+    """The settings of a known job; match keys, lists and everything else stay as chosen."""
+    chosen = settings.with_rule(COMPANY, action=preset.company)
+    person_key = DO_NOT_IMPORT if not preset.persons else settings.rule(PERSON).match_key
+    if preset.persons and person_key == DO_NOT_IMPORT:
+        person_key = PERSON.default_key
+    chosen = chosen.with_rule(PERSON, match_key=person_key, action=preset.person)
+    without = settings.no_company_name
+    if preset.without_company and not preferences.mandatory_company:
+        without = NoCompanyName.WITHOUT_COMPANY
+    clears = settings.blanks_clear and Action.REPLACE in (preset.company, preset.person)
+    return chosen.model_copy(update={"no_company_name": without, "blanks_clear": clears})

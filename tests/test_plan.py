@@ -385,10 +385,13 @@ def test_unknown_list_values_take_the_default_or_stay_blank(tmp_path: Path) -> N
     """Ignore and use the default, or ignore and set to blank."""
     kit = Kit(tmp_path, Preferences(default_category="Prospect"))
 
-    kit.load([{NAME: "A", CATEGORY: "Strange"}], Settings(unknown_items=UnknownItem.DEFAULT))
+    kit.load(
+        [{NAME: "A", CATEGORY: "Strange"}],
+        Settings().with_list("category", unknown=UnknownItem.DEFAULT),
+    )
     outcome = kit.load(
         [{NAME: "A", CATEGORY: "Strange", FIRST: "X", LAST: "Y", "person.position": "Boss"}],
-        Settings(unknown_items=UnknownItem.BLANK),
+        Settings().with_list("category", unknown=UnknownItem.BLANK),
     )
 
     assert kit.records("company")[0]["category"] == "Prospect"

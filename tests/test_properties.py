@@ -16,7 +16,17 @@ from crmkit.crm import Preferences
 from crmkit.database import in_memory
 from crmkit.entities import COMPANY, PERSON
 from crmkit.plan import balance, make_plan
-from crmkit.settings import Action, NoCompanyName, Settings, UnknownItem
+from crmkit.settings import (
+    Action,
+    ChildAction,
+    FieldRule,
+    ListRule,
+    NoCompanyName,
+    Privacy,
+    Settings,
+    UnknownItem,
+    Write,
+)
 from crmkit.sql import name, sql
 from tests.crm_kit import Kit, Row, _header, mapping_of, silent, stage
 
@@ -60,7 +70,23 @@ any_settings = st.builds(
             "blanks_clear": st.booleans(),
             "rows_apart": st.booleans(),
             "search_everywhere": st.booleans(),
-            "unknown_items": st.sampled_from(list(UnknownItem)),
+            "lists": st.sampled_from(list(UnknownItem)).map(
+                lambda unknown: {"category": ListRule(unknown=unknown)}
+            ),
+            "phones": st.sampled_from(list(ChildAction)),
+            "links": st.sampled_from(list(ChildAction)),
+            "fields": st.dictionaries(
+                st.sampled_from(["company.department", "company.postal.city", "person.birth_date"]),
+                st.builds(
+                    FieldRule,
+                    write=st.sampled_from([None, *Write]),
+                    blank_clears=st.sampled_from([None, True, False]),
+                ),
+                max_size=2,
+            ),
+            "privacy": st.sampled_from(
+                [Privacy(), Privacy(legal_basis="Consent", comment="Fair 2026")]
+            ),
             "restore_zeros": st.booleans(),
         }
     ),

@@ -12,7 +12,6 @@ from crmkit.settings import (
     Action,
     NoCompanyName,
     Settings,
-    UnknownItem,
     imported,
 )
 from crmkit.ui import markup
@@ -31,7 +30,6 @@ class SettingsPanel(Panel):
         super().__init__(desk)
         self._rules = w.VBox()
         self._no_company = _dropdown("If no company name:", [(n.label, n) for n in NoCompanyName])
-        self._unknown = _dropdown("New list values:", [(u.label, u) for u in UnknownItem])
         self._blanks = _check("Under Replace, blank cells clear the field")
         self._apart = _check(
             "Every row is a record of its own (rows of one company are not brought together)"
@@ -47,7 +45,6 @@ class SettingsPanel(Panel):
         self.body.children = [
             self._rules,
             self._no_company,
-            self._unknown,
             self._blanks,
             self._apart,
             self._everywhere,
@@ -78,7 +75,6 @@ class SettingsPanel(Panel):
     def _fields(self) -> dict[str, Any]:
         return {
             "no_company_name": self._no_company,
-            "unknown_items": self._unknown,
             "blanks_clear": self._blanks,
             "rows_apart": self._apart,
             "search_everywhere": self._everywhere,
