@@ -15,7 +15,7 @@ from crmkit.database import Database
 from crmkit.entities import Child, Entity, FieldType, Slot
 from crmkit.errors import CommitError, StalePlanError
 from crmkit.plan import Plan
-from crmkit.records import Column, Shape, children
+from crmkit.records import Column, Shape, children, slot_child
 from crmkit.sql import Query, join, name, names, sql
 
 Progress = Callable[[float, str], None]
@@ -63,6 +63,7 @@ def commit(db: Database, plan: Plan, header: BatchHeader, *, progress: Progress)
         batch = _next_id(db, "batch")
         _add_list_items(db, batch)
         db.run(_item_ids_sql())
+        _remember(db, plan, batch)
         steps = len(plan.entities)
         for number, entity in enumerate(plan.entities):
             progress(number / steps, f"Writing {entity.plural['en'].lower()}")
@@ -113,6 +114,7 @@ def _write_entity(db: Database, plan: Plan, entity: Entity, batch: int, at: date
     for slot, columns in shape.slots():
         _write_slot(db, shape, slot, columns, batch, at)
     for child in children(plan.matchers[entity.id]):
+        _remove_children(db, entity, child, batch, at)
         _insert_children(db, entity, child, batch, at)
 
 
@@ -236,28 +238,25 @@ def _write_slot(
     db: Database, shape: Shape, slot: Slot, columns: tuple[Column, ...], batch: int, at: datetime
 ) -> None:
     """Write the one child of a slot: changed where the record has it, else added."""
-    cell = columns[0].cell
-    if cell is None or cell.target.child is None:
-        raise AssertionError("a slot's columns come from cells")
-    child, entity = cell.target.child, shape.entity
-    fields = [c.field.id for c in columns if c.field is not None]
+    child, entity = slot_child(columns), shape.entity
+    fields = [crm.column(c.field) for c in columns if c.field is not None]
+    values, joins = _values_sql(columns)
     db.run(
         sql(
             """
             create or replace temp table slot_row as
+            select owner_id, known_id, {fields} from (
             select after.id as owner_id, known.id as known_id, {values}
             from {after} as after
+            {joins}
             left join {table} as known on known.{owner} = after.id and known.slot = {slot}
                 and known.deleted_at is null
             where {filled} or known.id is not null
+            ) as cells(owner_id, known_id, {fields})
             """,
-            values=join(
-                ", ",
-                (
-                    sql("after.{c} as {f}", c=name(c.id), f=name(f))
-                    for c, f in zip(columns, fields, strict=True)
-                ),
-            ),
+            fields=names(fields),
+            values=values,
+            joins=joins,
             after=name(f"{entity.id}_after"),
             table=crm.table(child.id),
             owner=name(f"{entity.id}_id"),
@@ -296,6 +295,19 @@ def _write_slot(
         )
     )
     _raise_counter(db, child.id)
+
+
+def _remove_children(db: Database, entity: Entity, child: Child, batch: int, at: datetime) -> None:
+    db.run(
+        sql(
+            "update {table} as record set deleted_at = {at}, deleted_by_batch = {batch}"
+            " from {removed} as removed where record.id = removed.id",
+            table=crm.table(child.id),
+            at=at,
+            batch=batch,
+            removed=name(f"{entity.id}_{child.id}_removed"),
+        )
+    )
 
 
 def _insert_children(db: Database, entity: Entity, child: Child, batch: int, at: datetime) -> None:
@@ -347,6 +359,34 @@ def _item_ids_sql() -> Query:
     )
 
 
+def _remember(db: Database, plan: Plan, batch: int) -> None:
+    """Keep for the next import what the user said: which values are which item, what is not the same."""
+    db.run(
+        sql(
+            """
+            insert into crm.list_alias
+            select given.list, given.alias, min(item.id)
+            from given_item as given
+            join item_id as item on item.list = given.list and item.name = given.name
+            where not exists (
+                from crm.list_alias as known
+                where known.list = given.list and known.alias = given.alias
+            )
+            group by given.list, given.alias
+            """
+        )
+    )
+    for entity in plan.entities:
+        db.run(
+            sql(
+                "insert into crm.not_same select {entity}, tag, id, {batch} from {rejected} order by tag, id",
+                entity=entity.id,
+                batch=batch,
+                rejected=name(f"{entity.id}_rejected"),
+            )
+        )
+
+
 def _select(db: Database, entity: Entity, batch: int, header: BatchHeader) -> None:
     """Record what the batch added and what it changed as two selections."""
     marks = {"new": "created_by_batch", "changed": "updated_by_batch"}
@@ -377,8 +417,12 @@ def _select(db: Database, entity: Entity, batch: int, header: BatchHeader) -> No
 def _insert_batch(db: Database, batch: int, header: BatchHeader) -> None:
     db.run(
         sql(
-            "insert into crm.batch values ({id}, {import_id}, {at}, {by}, {source}, {sha256}, {rows},"
-            " {mapping}, {settings}, {balance}, {backup})",
+            "insert into crm.batch (id, import_id, committed_at, committed_by, source, source_sha256,"
+            " row_count, mapping, settings, balance, decisions, backup)"
+            " select {id}, {import_id}, {at}, {by}, {source}, {sha256}, {rows},"
+            " {mapping}, {settings}, {balance},"
+            " (select coalesce(to_json(list(d order by row_no, entity, kind, target)), '[]')"
+            " from decision as d), {backup}",
             id=batch,
             import_id=header.import_id,
             at=header.committed_at,

@@ -329,7 +329,12 @@ def _create_sql(schema: Schema) -> list[Query]:
         sql(
             "create table crm.batch (id integer, import_id varchar, committed_at timestamp,"
             " committed_by varchar, source varchar, source_sha256 varchar, row_count integer,"
-            " mapping json, settings json, balance json, backup varchar)"
+            " mapping json, settings json, balance json, decisions json, backup varchar)"
+        ),
+        # What a user said is not the same: `tag` is the identity of an incoming record (matching).
+        sql(
+            "create table crm.not_same (entity varchar, tag uhugeint, record_id integer,"
+            " created_by_batch integer)"
         ),
         sql(
             "create table crm.change (batch_id integer, entity varchar, record_id integer,"
@@ -367,6 +372,7 @@ def _create_table_sql(record: Entity | Child) -> Query:
         sql("updated_at timestamp"),
         sql("updated_by_batch integer"),
         sql("deleted_at timestamp"),
+        sql("deleted_by_batch integer"),
     ]
     return sql("create table {t} ({columns})", t=table(record.id), columns=join(", ", columns))
 

@@ -17,6 +17,9 @@ LANGUAGES: Final = ("en", "nl", "no", "de", "sv", "da")
 
 Labels = Mapping[str, str]
 
+WITHDRAWN: Final = "Withdrawn"
+"""The legal basis of a consent that was taken back: no import turns it on again."""
+
 
 class FieldType(StrEnum):
     """What a field holds."""
@@ -66,6 +69,7 @@ class Field:
         superoffice: SuperOffice's id of the import column.
         composed: Is not stored itself but split into other fields (a full name).
         custom: Added by this workspace's owner.
+        final: A value that no import takes back: a withdrawn consent, an opt-out (`true`).
     """
 
     id: str
@@ -76,6 +80,7 @@ class Field:
     superoffice: str = ""
     composed: bool = False
     custom: bool = False
+    final: str = ""
 
 
 @dataclass(frozen=True)
@@ -114,6 +119,7 @@ class Child:
         slots: For each parent entity, the slots it has.
         rule: The setting that says what happens to a known record's children: "phones", "links",
             or empty where they are always added.
+        whole: The fields of a slot belong together: what has its first field is not filled up.
     """
 
     id: str
@@ -122,6 +128,7 @@ class Child:
     form: Form | None
     slots: Mapping[str, tuple[Slot, ...]]
     rule: str = ""
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -322,12 +329,19 @@ COMPANY: Final = Entity(
             list="associate",
             superoffice="contact.ourcontact",
         ),
-        Field("no_mailing", _NO_MAILING, FieldType.BOOLEAN, superoffice="contact.nomailing"),
+        Field(
+            "no_mailing",
+            _NO_MAILING,
+            FieldType.BOOLEAN,
+            superoffice="contact.nomailing",
+            final="true",
+        ),
         Field(
             "stop",
             _labels("Stop", "Stop", "Stopp", "Stopp", "Stopp", "Stop"),
             FieldType.BOOLEAN,
             superoffice="contact.xstop",
+            final="true",
         ),
         Field("info", _INFO, length=2047, superoffice="contact.info"),
         Field("id", _ID, FieldType.ID, superoffice="contact.id"),
@@ -467,7 +481,13 @@ PERSON: Final = Entity(
             list="associate",
             superoffice="person.ourcontact",
         ),
-        Field("no_mailing", _NO_MAILING, FieldType.BOOLEAN, superoffice="person.nomailing"),
+        Field(
+            "no_mailing",
+            _NO_MAILING,
+            FieldType.BOOLEAN,
+            superoffice="person.nomailing",
+            final="true",
+        ),
         Field(
             "use_private_address",
             _labels(
@@ -737,7 +757,7 @@ _CONSENT = Child(
     labels=_labels("Consent", "Toestemming", "Samtykke", "Einwilligung", "Samtycke", "Samtykke"),
     form=None,
     fields=(
-        Field("legal_basis", _LEGAL_BASIS, FieldType.LIST, list="legal_basis"),
+        Field("legal_basis", _LEGAL_BASIS, FieldType.LIST, list="legal_basis", final=WITHDRAWN),
         Field("source", _CONSENT_SOURCE, FieldType.LIST, list="consent_source"),
         Field(
             "comment",
@@ -769,6 +789,7 @@ _CONSENT = Child(
             ),
         ),
     },
+    whole=True,
 )
 
 _INTEREST = Child(
@@ -817,9 +838,6 @@ LEGAL_BASES: Final = (
     ("Withdrawn", "WITHDRAWN"),
 )
 """Name and key of each legal basis (reference: superoffice-import.md section 3)."""
-
-WITHDRAWN: Final = "Withdrawn"
-"""The legal basis of a consent that was taken back: no import turns it on again."""
 
 CONSENT_SOURCES: Final = (
     ("Created by user", "USER"),

@@ -14,7 +14,7 @@ from typing import Final
 from crmkit import transforms
 from crmkit.crm import Preferences
 from crmkit.database import Database
-from crmkit.entities import Entity, FieldType, Form, Schema, Target
+from crmkit.entities import PERSON, Entity, FieldType, Form, Schema, Target
 from crmkit.errors import Level
 from crmkit.mapping import Mapping
 from crmkit.settings import Settings, UnknownItem
@@ -37,6 +37,7 @@ class IssueCode(StrEnum):
     AMBIGUOUS = "ambiguous"
     CLAIMED = "claimed-twice"
     NAME_MISSING = "name-missing"
+    OPTED_OUT = "opted-out"
 
 
 @dataclass(frozen=True)
@@ -95,8 +96,50 @@ def make_cells(
     for constant in mapping.constants:
         raw = transforms.cleaned(sql("{value}", value=constant.value))
         cells += _cells_of(schema.target(constant.target), raw, "", cells, schema)
+    cells = _with_consent(cells, schema, settings, preferences)
     kept = tuple(cell for cell in cells if settings.imports(cell.target.entity))
     return Cells(kept, settings, preferences)
+
+
+def _with_consent(
+    cells: list[Cell], schema: Schema, settings: Settings, preferences: Preferences
+) -> list[Cell]:
+    """The cells with the consent of the settings, which a row's own cells go before.
+
+    Without a legal basis there is no consent, and then no source or comment of one either.
+    """
+    if not any(cell.target.entity == PERSON for cell in cells):
+        return cells
+    privacy = settings.privacy
+    basis_id, *others = (
+        f"person.sales_and_service.{f}" for f in ("legal_basis", "source", "comment")
+    )
+    said = {cell.target.id: cell for cell in cells}
+    given = {
+        basis_id: privacy.legal_basis or preferences.default_legal_basis,
+        others[0]: privacy.source,
+        others[1]: privacy.comment,
+    }
+    if basis_id not in said and not given[basis_id]:
+        return [cell for cell in cells if cell.target.id not in others]
+    constant = {target: sql("nullif({v}, '')", v=value) for target, value in given.items()}
+
+    def raw(target: str) -> Query:
+        own = said[target].raw if target in said else None
+        return sql("coalesce({own}, {v})", own=own, v=constant[target]) if own else constant[target]
+
+    basis = raw(basis_id)
+    texts = {basis_id: basis} | {
+        target: sql("case when {basis} is not null then {v} end", basis=basis, v=raw(target))
+        for target in others
+        if target in said or given[target]
+    }
+    kept = [cell for cell in cells if cell.target.id not in given]
+    consent = [
+        Cell(schema.target(target), target, text, said[target].header if target in said else "")
+        for target, text in texts.items()
+    ]
+    return [*kept, *consent]
 
 
 def _cells_of(

@@ -175,9 +175,25 @@ def find(db: Database, matcher: Matcher) -> None:
         )
     )
     db.run(sql("create or replace table {t} (record_no integer, id integer)", t=candidate))
-    if matcher.action is Action.ADD:
-        return
     same = [sql("known.key = incoming.key")]
+    if matcher.action is Action.ADD:
+        # Only those are looked for of which the user decided otherwise.
+        wanted = sql(
+            "select record_no from {t} where action <> {add}",
+            t=matcher.table("decided"),
+            add=Action.ADD.value,
+        )
+        if not db.value(sql("select count(*) from ({wanted})", wanted=wanted)):
+            return
+        same.append(sql("incoming.record_no in ({wanted})", wanted=wanted))
+    if db.value(sql("select count(*) from crm.not_same where entity = {e}", e=matcher.entity.id)):
+        same.append(
+            sql(
+                "not exists (from crm.not_same as other where other.entity = {e}"
+                " and other.tag = incoming.tag and other.record_id = known.id)",
+                e=matcher.entity.id,
+            )
+        )
     if matcher.key.form is Form.VAT:
         same.append(
             sql(

@@ -18,6 +18,7 @@ from typing import Final
 
 from crmkit import crm, transforms
 from crmkit.database import Database
+from crmkit.decisions import apply_matches, make_decided
 from crmkit.entities import Entity, Schema
 from crmkit.errors import Level
 from crmkit.incoming import Cells, IssueCode, make_cells, make_issues, make_list_values
@@ -39,6 +40,7 @@ from crmkit.records import (
     make_incoming,
     make_shape,
     report_differences,
+    report_opt_outs,
 )
 from crmkit.settings import DO_NOT_IMPORT, Action, NoCompanyName, Settings, imported
 from crmkit.sql import Query, join, name, sql
@@ -67,6 +69,7 @@ class Reason(StrEnum):
     NOT_FOUND = "not_found"
     KEY_EMPTY = "key_empty"
     ADD_ALWAYS = "add_always"
+    DECIDED_NEW = "decided_new"
     MATCHED = "matched"
     KNOWN = "known"
     AMBIGUOUS = "ambiguous"
@@ -86,6 +89,7 @@ _REASONS: Final = {
     Reason.NOT_FOUND: "not in the CRM yet",
     Reason.KEY_EMPTY: "nothing to match on: the cell of the duplicate match is empty",
     Reason.ADD_ALWAYS: "add always: known records are not looked for",
+    Reason.DECIDED_NEW: "you said that it is none of the records found",
     Reason.MATCHED: "found in the CRM",
     Reason.KNOWN: "found in the CRM, and known records are skipped",
     Reason.AMBIGUOUS: "several records of the CRM match",
@@ -231,6 +235,7 @@ def _work_out(db: Database, matcher: Matcher, plan: Plan) -> None:
     shape = plan.shapes[matcher.entity.id]
     report_differences(db, matcher, shape)
     make_before(db, matcher, shape)
+    report_opt_outs(db, matcher, shape)
     make_after(db, matcher, shape)
     for child in children(matcher):
         make_children(db, matcher, child)
@@ -261,7 +266,9 @@ def _make_problem_rows(db: Database, plan: Plan) -> None:
 
 def _decide(db: Database, matcher: Matcher, plan: Plan) -> None:
     """Make `<entity>_match`: for each incoming record its decision, the reason, and its id."""
+    make_decided(db, matcher)
     find(db, matcher)
+    apply_matches(db, matcher)
     make_incoming(db, matcher, plan.shapes[matcher.entity.id])
     parent = matcher.entity.parent
     db.run(
@@ -272,8 +279,10 @@ def _decide(db: Database, matcher: Matcher, plan: Plan) -> None:
                 select *, {decision} as decision
                 from (
                     select found.record_no, found.row_count, found.key, found.parent_record,
-                        found.derived_name, hit.match_id, {reason} as reason
+                        found.derived_name, hit.match_id, {reason} as reason,
+                        coalesce(decided.action, {action}) as action
                     from {group} as found
+                    left join {decided} as decided on decided.record_no = found.record_no
                     left join {hit} as hit on hit.record_no = found.record_no
                     left join {incoming} as incoming on incoming.record_no = found.record_no
                     left join (
@@ -293,6 +302,8 @@ def _decide(db: Database, matcher: Matcher, plan: Plan) -> None:
             next=sql("(select next_id from crm.counter where table_id = {t})", t=matcher.entity.id),
             decision=_decision(),
             reason=_reason(matcher),
+            action=matcher.action.value,
+            decided=matcher.table("decided"),
             group=matcher.table("group"),
             hit=matcher.table("hit"),
             incoming=matcher.table("incoming"),
@@ -326,6 +337,7 @@ def _reason(matcher: Matcher) -> Query:
         for part in matcher.entity.needs
         if any(cell.target.id == f"{matcher.entity.id}.{part}" for cell in matcher.cells.cells)
     ]
+    action = sql("coalesce(decided.action, {rule})", rule=matcher.action.value)
     branches = [(sql("found.problem"), Reason.BAD_CELL)]
     no_company = matcher.cells.settings.no_company_name
     if matcher.entity.parent:
@@ -337,8 +349,19 @@ def _reason(matcher: Matcher) -> Query:
         needs = [*needs, sql("found.derived_name is null")]
     branches += [
         (sql("hit.hits > 1"), Reason.AMBIGUOUS),
-        (sql("claim.first < found.record_no or shared.first < found.record_no"), Reason.CLAIMED),
-        (sql("hit.hits = 1"), Reason.KNOWN if matcher.action is Action.SKIP else Reason.MATCHED),
+        (
+            # Who says that it is none of those found has looked: it is added.
+            sql(
+                "(claim.first < found.record_no or shared.first < found.record_no)"
+                " and not coalesce(decided.fresh, false)"
+            ),
+            Reason.CLAIMED,
+        ),
+        (
+            sql("hit.hits = 1 and {action} = {skip}", action=action, skip=Action.SKIP.value),
+            Reason.KNOWN,
+        ),
+        (sql("hit.hits = 1"), Reason.MATCHED),
     ]
     if matcher.entity.parent and no_company is NoCompanyName.SKIP:
         branches.append((sql("parent.id is null"), Reason.NO_COMPANY_NAME))
@@ -346,8 +369,10 @@ def _reason(matcher: Matcher) -> Query:
     if not matcher.entity.parent and no_company is not NoCompanyName.USE_PERSON_NAME:
         missing = Reason.NO_COMPANY_NAME
     branches.append((join(" and ", needs), missing))
-    if matcher.action is Action.ADD:
-        branches.append((sql("true"), Reason.ADD_ALWAYS))
+    branches.append((sql("decided.fresh"), Reason.DECIDED_NEW))
+    branches.append(
+        (sql("{action} = {add}", action=action, add=Action.ADD.value), Reason.ADD_ALWAYS)
+    )
     branches.append((sql("found.key is null"), Reason.KEY_EMPTY))
     cases = join(" ", (sql("when {c} then {r}", c=c, r=r.value) for c, r in branches))
     return sql("case {cases} else {other} end", cases=cases, other=Reason.NOT_FOUND.value)
@@ -447,15 +472,16 @@ def _make_records(db: Database, matcher: Matcher) -> None:
     """Make `<entity>_record`: a known record is changed when one of its cells or children is."""
     changed = [sql("select record_no from {t}", t=matcher.table("after"))]
     changed += [
-        sql("select record_no from {t}", t=name(f"{matcher.entity.id}_{child.id}_after"))
+        sql("select record_no from {t}", t=name(f"{matcher.entity.id}_{child.id}_{kind}"))
         for child in children(matcher)
+        for kind in ("after", "removed")
     ]
     db.run(
         sql(
             """
             create or replace table {record} as
             select match.record_no, match.id, match.match_id, match.parent_record, match.row_count,
-                match.key, match.reason,
+                match.key, match.reason, match.action,
                 case match.decision
                     when 'update' then case when changed.record_no is null then 'unchanged' else 'changed' end
                     when 'skip' then 'skipped'

@@ -14,12 +14,17 @@ from typing import Any
 import pandas as pd
 
 from crmkit.database import Database
+from crmkit.decisions import decisions
 from crmkit.entities import Entity
-from crmkit.matching import Matcher
+from crmkit.incoming import cells_sql
+from crmkit.matching import Matcher, name_fields_sql
 from crmkit.plan import Plan, Reason, Status
 from crmkit.records import Column, Shape, children
 from crmkit.settings import Action
 from crmkit.sql import Query, join, name, sql
+
+_MOST_ROWS = 20
+"""Rows of one record that are named on the screen."""
 
 
 class Also(StrEnum):
@@ -50,13 +55,28 @@ class RowFilter:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One field of a record: what the CRM has, what the source says, what it will be."""
+    """One field of a record: what the CRM has, what the source says, what it will be.
+
+    Attributes:
+        target: Its target, where its outcome can be set by hand; else empty.
+        from_row: The row whose cell is used, where several rows are one record.
+    """
 
     label: str
     existing: str | None
     incoming: str | None
     outcome: str | None
     changed: bool
+    target: str = ""
+    from_row: int | None = None
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A record of the CRM that it could be."""
+
+    id: int
+    label: str
 
 
 @dataclass(frozen=True)
@@ -68,6 +88,9 @@ class RecordDetail:
         action_reason: Why it has its status.
         problems: The issues of the row that concern it, each with its mend.
         candidates: The records of the CRM that match, where several do.
+        record_no: The first of its rows; decisions are taken for it.
+        rows: The rows of the file that are this record, as far as a person reads on.
+        decided: The decisions about it, each a sentence.
     """
 
     entity: str
@@ -76,8 +99,11 @@ class RecordDetail:
     match_reason: str
     action_reason: str
     problems: tuple[str, ...]
-    candidates: tuple[str, ...]
+    candidates: tuple[Candidate, ...]
     fields: tuple[Comparison, ...]
+    record_no: int | None = None
+    rows: tuple[int, ...] = ()
+    decided: tuple[str, ...] = ()
 
 
 def make_order(db: Database, plan: Plan, columns: Iterable[str], shown: RowFilter) -> int:
@@ -243,7 +269,14 @@ def _record_detail(db: Database, plan: Plan, entity: Entity, row: dict[str, Any]
         return RecordDetail(entity.id, title, status, "", _sentence(reason), problems, (), ())
     matcher, shape = plan.matchers[entity.id], plan.shapes[entity.id]
     (record,) = db.records(
-        sql("select * from {t} where record_no = {n}", t=name(f"{entity.id}_record"), n=record_no)
+        sql(
+            "select record.*, decided.match_id is not null as decided_match from {t} as record"
+            " left join {decided} as decided on decided.record_no = record.record_no"
+            " where record.record_no = {n}",
+            t=name(f"{entity.id}_record"),
+            decided=name(f"{entity.id}_decided"),
+            n=record_no,
+        )
     )
     status, reason = Status(record["status"]), Reason(record["reason"])
     tables = {kind: _row(db, entity, kind, record_no) for kind in ("before", "incoming", "after")}
@@ -257,11 +290,83 @@ def _record_detail(db: Database, plan: Plan, entity: Entity, row: dict[str, Any]
         title,
         status,
         _match_reason(db, matcher, record, tables["incoming"]),
-        _action_reason(matcher, status, reason),
+        _action_reason(Action(record["action"]), status, reason),
         problems,
-        _candidates(db, entity, record_no) if reason is Reason.AMBIGUOUS else (),
+        _candidates(db, entity, record_no),
         tuple(fields),
+        record_no,
+        _rows_of(db, entity, record_no),
+        _decided(db, entity, record_no),
     )
+
+
+def _rows_of(db: Database, entity: Entity, record_no: int) -> tuple[int, ...]:
+    rows = db.rows(
+        sql(
+            "select row_no from {t} where record_no = {n} order by row_no limit {most}",
+            t=name(f"{entity.id}_row"),
+            n=record_no,
+            most=_MOST_ROWS,
+        )
+    )
+    return tuple(row[0] for row in rows)
+
+
+def _decided(db: Database, entity: Entity, record_no: int) -> tuple[str, ...]:
+    rows = {
+        row[0]
+        for row in db.rows(
+            sql(
+                "select decision.row_no from decision join {t} as row on row.row_no = decision.row_no"
+                " where decision.entity = {e} and row.record_no = {n} order by decision.row_no",
+                t=name(f"{entity.id}_row"),
+                e=entity.id,
+                n=record_no,
+            )
+        )
+    }
+    if not rows:
+        return ()
+    return tuple(
+        decision.label
+        for decision in decisions(db)
+        if decision.entity == entity.id and decision.row_no in rows
+    )
+
+
+def find_existing(
+    db: Database, entity: Entity, text: str, limit: int
+) -> tuple[tuple[int, str], ...]:
+    """Records of the attached CRM whose name contains a text, or whose ID it is: id and label."""
+    named = name_fields_sql(entity, "record")
+    parent = sql("''")
+    join_parent = sql("")
+    if entity.parent:
+        parent = sql("coalesce(', ' || parent.name, '')")
+        join_parent = sql(
+            "left join {t} as parent on parent.id = record.{id}",
+            t=name("crm", entity.parent),
+            id=name(f"{entity.parent}_id"),
+        )
+    rows = db.rows(
+        sql(
+            """
+            select record.id, {named} || {parent} || ' (ID ' || record.id || ')' as label
+            from {t} as record {join_parent}
+            where record.deleted_at is null and {named} is not null
+                and (contains(lower({named}), lower(trim({text}))) or cast(record.id as varchar) = trim({text}))
+            order by lower({named}), record.id
+            limit {limit}
+            """,
+            named=named,
+            parent=parent,
+            t=name("crm", entity.id),
+            join_parent=join_parent,
+            text=text,
+            limit=limit,
+        )
+    )
+    return tuple((row[0], row[1]) for row in rows)
 
 
 def _row(db: Database, entity: Entity, kind: str, record_no: int) -> dict[str, Any] | None:
@@ -279,6 +384,7 @@ def _compare(
     record: dict[str, Any],
 ) -> list[Comparison]:
     before, incoming, after = tables["before"], tables["incoming"], tables["after"]
+    winners = _winners(db, plan, shape, record) if record["row_count"] > 1 else {}
     fields = []
     for column in shape.columns:
         existing = before[column.id] if before else None
@@ -297,9 +403,46 @@ def _compare(
         else:
             label = column.field.labels["en"]
         fields.append(
-            Comparison(label, _text(existing), _text(said), _text(outcome), outcome != existing)
+            Comparison(
+                label,
+                _text(existing),
+                _text(said),
+                _text(outcome),
+                outcome != existing,
+                f"{shape.entity.id}.{column.id}",
+                winners.get(column.id) if said is not None else None,
+            )
         )
     return fields
+
+
+def _winners(
+    db: Database, plan: Plan, shape: Shape, record: dict[str, Any]
+) -> dict[str, int | None]:
+    """For each column the row whose cell is used: the first that has one (see `make_incoming`)."""
+    cells = [(column.id, column.cell) for column in shape.columns if column.cell is not None]
+    rows = _rows_of(db, shape.entity, record["record_no"])
+    if not cells or not rows:
+        return {}
+    row = db.row(
+        sql(
+            # Between, so that DuckDB skips the rows of a large file that are not asked for.
+            "select {firsts} from ({source}) as cell"
+            " where cell.row_no between {low} and {high} and list_contains({rows}, cell.row_no)",
+            firsts=join(
+                ", ",
+                (
+                    sql("min(cell.row_no) filter (cell.{c} is not null)", c=name(cell.column))
+                    for _, cell in cells
+                ),
+            ),
+            source=cells_sql(plan.matchers[shape.entity.id].cells, [cell for _, cell in cells]),
+            low=rows[0],
+            high=rows[-1],
+            rows=list(rows),
+        )
+    )
+    return dict(zip((column for column, _ in cells), row, strict=True))
 
 
 def _is_own_parent(
@@ -351,6 +494,18 @@ def _compare_children(
         )
         for slot, value in rows:
             values.setdefault(slot, {}).setdefault(kind, []).append(value)
+    removed = db.rows(
+        sql(
+            "select before.slot, before.value from {removed} as removed"
+            " join {before} as before on before.id = removed.id"
+            " where removed.record_no = {n} order by before.slot, before.rank",
+            removed=name(f"{entity.id}_{child_id}_removed"),
+            before=name(f"{entity.id}_{child_id}_before"),
+            n=record_no,
+        )
+    )
+    for slot, value in removed:
+        values[slot].setdefault("removed", []).append(value)
     labels = {
         cell.target.slot.id: cell.target.labels["en"]
         for cell in matcher.cells.of(entity)
@@ -361,14 +516,15 @@ def _compare_children(
         if slot not in values:
             continue
         existing, added = values[slot].get("before", []), values[slot].get("after", [])
+        kept = [value for value in existing if value not in values[slot].get("removed", [])]
         said = values[slot].get("incoming", [])
         comparisons.append(
             Comparison(
                 label,
                 "; ".join(existing) or None,
                 "; ".join(said) or None,
-                "; ".join(existing + added) or None,
-                bool(added),
+                "; ".join(kept + added) or None,
+                kept + added != existing,
             )
         )
     return comparisons
@@ -389,15 +545,15 @@ def _problems(db: Database, entity: Entity, row_no: int) -> tuple[str, ...]:
     )
 
 
-def _candidates(db: Database, entity: Entity, record_no: int) -> tuple[str, ...]:
+def _candidates(db: Database, entity: Entity, record_no: int) -> tuple[Candidate, ...]:
     rows = db.rows(
         sql(
-            "select label from {t} where record_no = {n} order by id",
+            "select id, label from {t} where record_no = {n} order by id",
             t=name(f"{entity.id}_candidate_label"),
             n=record_no,
         )
     )
-    return tuple(label for (label,) in rows)
+    return tuple(Candidate(*row) for row in rows)
 
 
 def _match_reason(
@@ -405,7 +561,11 @@ def _match_reason(
 ) -> str:
     key = matcher.key
     label = key.labels["en"]
-    if matcher.action is Action.ADD:
+    if record["reason"] == Reason.DECIDED_NEW:
+        return "You said that it is none of the records found."
+    if record["decided_match"]:
+        return f"You said that it is the record with ID {record['match_id']}."
+    if record["action"] == Action.ADD:
         return "Known records were not looked for (Add always)."
     if record["key"] is None:
         return f"There was nothing to match on: {label} is empty in this row."
@@ -439,10 +599,10 @@ def _key_value(db: Database, matcher: Matcher, record: dict[str, Any]) -> str:
     return str(rows[0][0]) if rows else str(record["key"])
 
 
-def _action_reason(matcher: Matcher, status: Status, reason: Reason) -> str:
+def _action_reason(action: Action, status: Status, reason: Reason) -> str:
     match status:
         case Status.CHANGED:
-            return f"{matcher.action.label}: {matcher.action.explained}"
+            return f"{action.label}: {action.explained}"
         case Status.UNCHANGED:
             return "The file brings nothing that the CRM does not have."
         case Status.NEW:

@@ -5,22 +5,25 @@
 `<entity>_after`     what a new or changed record will be; others stay as they are
 All three have `record_no` and the columns of the entity's `Shape`; the last two have the record's
 `id`. Nothing else computes a change: the preview shows these tables and the commit writes `after`.
-What a record has in numbers (phones, ...) goes the same way in `<entity>_<child>_*`.
+What a record has in numbers (phones, ...) goes the same way in `<entity>_<child>_*`, where `after`
+is what it gets and `removed` what it loses.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from crmkit import transforms
 from crmkit.crm import record_sql
 from crmkit.database import Database
+from crmkit.decisions import actions as decided_actions
+from crmkit.decisions import make_edits
 from crmkit.entities import Child, Entity, Field, FieldType, Form, Slot
 from crmkit.errors import Level
 from crmkit.incoming import Cell, IssueCode, cells_sql
 from crmkit.matching import Matcher
-from crmkit.settings import Action
+from crmkit.settings import Action, ChildAction, Write
 from crmkit.sql import Query, join, name, sql
 
 
@@ -237,9 +240,8 @@ def make_before(db: Database, matcher: Matcher, shape: Shape) -> None:
         ]
         joins.append(
             sql(
-                "left join {child} as {slot} on {slot}.{owner} = known.id and {slot}.slot = {id}"
-                " and {slot}.deleted_at is null",
-                child=name("crm", _child_id(slot_columns)),
+                "left join ({child}) as {slot} on {slot}.{owner} = known.id and {slot}.slot = {id}",
+                child=record_sql(slot_child(slot_columns), [_field(c) for c in slot_columns]),
                 slot=alias,
                 owner=name(f"{shape.entity.id}_id"),
                 id=slot.id,
@@ -266,7 +268,8 @@ def make_before(db: Database, matcher: Matcher, shape: Shape) -> None:
 
 def make_after(db: Database, matcher: Matcher, shape: Shape) -> None:
     """Make `<entity>_after`: the changed records, then the new ones. The only place that decides a cell."""
-    if matcher.cells.settings.blanks_clear:
+    replacing = replace(matcher, action=Action.REPLACE)
+    if any(_clears(replacing, column) for column in shape.columns):
         db.run(
             sql(
                 "create or replace temp table unread as select distinct row.record_no, issue.target"
@@ -276,17 +279,26 @@ def make_after(db: Database, matcher: Matcher, shape: Shape) -> None:
                 unknown=IssueCode.UNKNOWN_ITEM.value,
             )
         )
+    edited = make_edits(db, matcher, {c.id: c.field for c in shape.columns if c.field is not None})
+    actions = decided_actions(db, matcher)
+    merged = [
+        _edited(column, _by_record(matcher, shape, column, actions), edited)
+        for column in shape.columns
+    ]
+    added = [_edited(column, _added(matcher, column), edited) for column in shape.columns]
     changes = join(
         " or ",
         (
-            sql(
-                "({after}) is distinct from before.{column}",
-                after=_merged(matcher, c),
-                column=name(c.id),
-            )
-            for c in shape.columns
+            sql("({after}) is distinct from before.{column}", after=value, column=name(column.id))
+            for value, column in zip(merged, shape.columns, strict=True)
         ),
     )
+    edits = sql("")
+    if edited:
+        edits = sql(
+            "left join {edit} as edit on edit.record_no = match.record_no",
+            edit=matcher.table("edit"),
+        )
     db.run(
         sql(
             """
@@ -296,16 +308,19 @@ def make_after(db: Database, matcher: Matcher, shape: Shape) -> None:
             join {match} as match on match.record_no = before.record_no and match.decision = 'update'
             join {incoming} as incoming on incoming.record_no = before.record_no
             {parent}
+            {edits}
             where {changes}
             union all
             select incoming.record_no, match.id, {added}
             from {incoming} as incoming
             join {match} as match on match.record_no = incoming.record_no and match.decision = 'new'
             {parent}
+            {edits}
             """,
             after=matcher.table("after"),
-            merged=_columns(shape, (_merged(matcher, c) for c in shape.columns)),
-            added=_columns(shape, (_added(matcher, c) for c in shape.columns)),
+            edits=edits,
+            merged=_columns(shape, merged),
+            added=_columns(shape, added),
             before=matcher.table("before"),
             match=matcher.table("match"),
             incoming=matcher.table("incoming"),
@@ -315,13 +330,71 @@ def make_after(db: Database, matcher: Matcher, shape: Shape) -> None:
     )
 
 
-def _merged(matcher: Matcher, column: Column) -> Query:
-    """A known record's cell: Merge fills what is empty, Replace overwrites with what is filled."""
-    before, incoming = sql("before.{c}", c=name(column.id)), _incoming(column)
-    if matcher.action is Action.MERGE:
+def _by_record(matcher: Matcher, shape: Shape, column: Column, actions: Sequence[Action]) -> Query:
+    """A known record's cell under its own action, where the user decided on others than the rule's."""
+    if len(actions) == 1:
+        return _merged(matcher, shape, column)
+    cases = (
+        sql(
+            "when {action} then {value}",
+            action=action.value,
+            value=_merged(replace(matcher, action=action), shape, column),
+        )
+        for action in actions
+    )
+    return sql("case match.action {cases} end", cases=join(" ", cases))
+
+
+def _edited(column: Column, value: Query, edited: Sequence[str]) -> Query:
+    """A cell that the user set by hand, else what was worked out."""
+    if column.id not in edited:
+        return value
+    return sql(
+        "case when edit.{is_set} then edit.{c} else {value} end",
+        is_set=name(f"{column.id}?"),
+        c=name(column.id),
+        value=value,
+    )
+
+
+def _merged(matcher: Matcher, shape: Shape, column: Column) -> Query:
+    """A known record's cell: Merge fills what is empty, Replace overwrites with what is filled.
+
+    An exception for the field goes before the record's action, and nothing takes back what is final.
+    """
+    before = sql("before.{c}", c=name(column.id))
+    merged = _by_action(matcher, shape, column, before)
+    final = _final(column)
+    lead = _lead(shape, column)
+    if lead is not column:
+        final = final or _final(lead)
+    if final is None:
+        return merged
+    return sql(
+        "case when before.{lead} = {final} then {before} else {merged} end",
+        lead=name(lead.id),
+        final=final,
+        before=before,
+        merged=merged,
+    )
+
+
+def _by_action(matcher: Matcher, shape: Shape, column: Column, before: Query) -> Query:
+    incoming = _incoming(column)
+    write = _write(matcher, column)
+    if write is Write.NEVER:
+        return before
+    if write is Write.IF_EMPTY:
+        lead = _lead(shape, column)
+        if lead is not column:
+            return sql(
+                "case when before.{lead} is null then {incoming} else {before} end",
+                lead=name(lead.id),
+                incoming=incoming,
+                before=before,
+            )
         return sql("coalesce({before}, {incoming})", before=before, incoming=incoming)
-    clears = matcher.cells.settings.blanks_clear and column.id not in matcher.entity.needs
-    if clears and column.cell is not None and column.cell.header:
+    if _clears(matcher, column) and column.cell is not None:
         # A field that a new record would get a default in gets it again instead of nothing.
         incoming = _with_default(incoming, column)
         # A cell that could not be read is not a blank one.
@@ -334,6 +407,76 @@ def _merged(matcher: Matcher, column: Column) -> Query:
             target=column.cell.target.id,
         )
     return sql("coalesce({incoming}, {before})", before=before, incoming=incoming)
+
+
+def _write(matcher: Matcher, column: Column) -> Write:
+    """When a known record's cell is written: its own rule, else what the action means."""
+    own = matcher.cells.settings.write(column.cell.target.id) if column.cell else None
+    if own is not None:
+        return own
+    return Write.IF_EMPTY if matcher.action is Action.MERGE else Write.ALWAYS
+
+
+def _clears(matcher: Matcher, column: Column) -> bool:
+    """Whether a blank cell of the file empties the field; a name and a constant never do."""
+    if column.cell is None or not column.cell.header or column.id in matcher.entity.needs:
+        return False
+    target = column.cell.target.id
+    return _write(matcher, column) is Write.ALWAYS and matcher.cells.settings.clears(target)
+
+
+def _lead(shape: Shape, column: Column) -> Column:
+    """The column that decides for its slot where the slot's fields belong together; else itself."""
+    if column.slot is None:
+        return column
+    (slot_columns,) = (found for slot, found in shape.slots() if slot.id == column.slot.id)
+    child = slot_child(slot_columns)
+    first = next((c for c in slot_columns if _field(c).id == child.fields[0].id), column)
+    return first if child.whole else column
+
+
+def _final(column: Column) -> Query | None:
+    field = column.field
+    if field is None or not field.final:
+        return None
+    if field.type is FieldType.BOOLEAN:
+        return sql("{value}", value=field.final == "true")
+    return sql("{value}", value=field.final)
+
+
+def report_opt_outs(db: Database, matcher: Matcher, shape: Shape) -> None:
+    """An issue for each cell that would take back a withdrawn consent or an opt-out."""
+    for column in shape.columns:
+        final = _final(column)
+        if final is None or column.cell is None:
+            continue
+        db.run(
+            sql(
+                """
+                insert into issue
+                select {level}, {code}, {entity}, before.record_no, {header}, {target},
+                    cast(incoming.{c} as varchar),
+                    {label} || ' was chosen in the CRM and stays: an import does not take it back.',
+                    'Change it in the CRM when the person has asked for it.'
+                from {before} as before
+                join {incoming} as incoming on incoming.record_no = before.record_no
+                join {match} as match on match.record_no = before.record_no
+                where match.decision = 'update' and before.{c} = {final} and incoming.{c} <> {final}
+                """,
+                level=Level.WARNING.value,
+                code=IssueCode.OPTED_OUT.value,
+                entity=matcher.entity.id,
+                header=column.cell.header,
+                target=column.cell.target.id,
+                c=name(column.id),
+                label=f"{column.cell.target.label}"
+                + (f" ({column.field.final})" if column.field and column.slot else ""),
+                before=matcher.table("before"),
+                incoming=matcher.table("incoming"),
+                match=matcher.table("match"),
+                final=final,
+            )
+        )
 
 
 def _added(matcher: Matcher, column: Column) -> Query:
@@ -391,11 +534,12 @@ def _field(column: Column) -> Field:
     return column.field
 
 
-def _child_id(columns: tuple[Column, ...]) -> str:
+def slot_child(columns: tuple[Column, ...]) -> Child:
+    """The child that the columns of a slot belong to."""
     cell = columns[0].cell
     assert cell is not None
     assert cell.target.child is not None
-    return cell.target.child.id
+    return cell.target.child
 
 
 def children(matcher: Matcher) -> tuple[Child, ...]:
@@ -430,6 +574,7 @@ def make_children(db: Database, matcher: Matcher, child: Child) -> None:
         )
         for position, cell in enumerate(cells, start=1)
     ]
+    rule = matcher.cells.settings.child_action(child)
     form = child.form or Form.NAME
     country = sql("")
     if form is Form.PHONE:
@@ -498,15 +643,38 @@ def make_children(db: Database, matcher: Matcher, child: Child) -> None:
                 and match.decision in ('new', 'update')
             left join (select record_no, slot, max(rank) as rank from {before} group by all) as ranks
                 on ranks.record_no = incoming.record_no and ranks.slot = incoming.slot
-            where not exists (
+            where {taken} not exists (
                 from {before} as before where before.record_no = incoming.record_no
                     and before.slot = incoming.slot and before.key = incoming.key
             )
             """,
+            taken=sql("match.decision = 'new' and") if rule is ChildAction.KEEP else sql(""),
             after=after,
             incoming=incoming,
             before=before,
             match=matcher.table("match"),
+        )
+    )
+    # Only a slot that the file fills for a record is replaced: a blank cell removes nothing.
+    db.run(
+        sql(
+            """
+            create or replace table {removed} as
+            select before.record_no, before.id
+            from {before} as before
+            join {match} as match on match.record_no = before.record_no
+                and match.decision = 'update' and {replaces}
+            where (before.record_no, before.slot) in (select (record_no, slot) from {incoming})
+                and not exists (
+                    from {incoming} as incoming where incoming.record_no = before.record_no
+                        and incoming.slot = before.slot and incoming.key = before.key
+                )
+            """,
+            removed=name(f"{entity.id}_{child.id}_removed"),
+            before=before,
+            match=matcher.table("match"),
+            incoming=incoming,
+            replaces=rule is ChildAction.REPLACE,
         )
     )
 

@@ -18,9 +18,10 @@ import getpass
 import hashlib
 import json
 import logging
+import tempfile
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -29,7 +30,10 @@ from typing import Any, Final
 import pandas as pd
 
 from crmkit import (
+    consequences,
     crm,
+    decisions,
+    lists,
     mapping,
     preview,
     selections,
@@ -42,18 +46,28 @@ from crmkit import (
 )
 from crmkit.backup import backup
 from crmkit.commit import BatchHeader, check_fresh, commit, written_counts
+from crmkit.consequences import Consequences, Effects
 from crmkit.crm import Preferences
 from crmkit.database import Database, in_memory, opened
+from crmkit.decisions import Choice, Decision, Kind
 from crmkit.entities import Entity, Field, Schema
-from crmkit.errors import CancelledError, PlanError, SourceError, StalePlanError, StorageError
-from crmkit.incoming import make_cells
+from crmkit.errors import (
+    CancelledError,
+    PlanError,
+    SettingsError,
+    SourceError,
+    StalePlanError,
+    StorageError,
+)
+from crmkit.incoming import Cells, make_cells
+from crmkit.lists import ListValue
 from crmkit.mapping import Mapping
 from crmkit.plan import Balance, Plan, balance, make_plan, outline
 from crmkit.preview import RecordDetail, RowFilter
 from crmkit.selections import Selection
-from crmkit.settings import Settings
+from crmkit.settings import Action, Settings
 from crmkit.sources import Layout, Source
-from crmkit.sql import Query, sql
+from crmkit.sql import Query, name, sql
 from crmkit.staging import StagedTable
 
 log = logging.getLogger(__name__)
@@ -414,6 +428,7 @@ class ImportSession:
         with opened(session.path, must_exist=False) as db:
             db.run(sql("create table state (key varchar, value varchar)"))
             db.run(sql("create table left_out (row_no integer)"))
+            decisions.create(db)
         session._save(step="source")
         return session
 
@@ -423,6 +438,7 @@ class ImportSession:
         session = cls(workspace, import_id)
         with session.reading() as db:
             session._state = _load_state(db)
+            decisions.create(db)  # a file of an earlier version has none
         if session.batch is not None and session.step != "result":
             session._save(step="result")
         return session
@@ -513,6 +529,7 @@ class ImportSession:
         with self.writing() as db:
             staged = staging.land(db, source, layout, progress=self._stoppable(progress))
             db.run(sql("delete from left_out"))
+            db.run(sql("delete from decision"))
             suggested = suggestions.suggest(db, staged, self.workspace.schema)
         self._save(
             source_path=str(source.path),
@@ -522,6 +539,7 @@ class ImportSession:
             mapping=suggested.model_dump_json(),
             plan="",
             left_out_version=0,
+            decisions_version=0,
         )
         return staged
 
@@ -583,6 +601,199 @@ class ImportSession:
         return settings.faults(
             self.settings, self.mapping, self.workspace.schema, self.workspace.preferences
         )
+
+    def list_items(self, list_id: str) -> tuple[str, ...]:
+        """The names of a list's items."""
+        with self.workspace.reading() as db:
+            return lists.list_items(db, list_id)
+
+    def list_values(self) -> tuple[ListValue, ...]:
+        """The file's values for lists that are not the name of an item, with near spellings."""
+        with (
+            self.reading() as db,
+            db.attached(self.workspace.crm_path, "crm", read_only=True),
+        ):
+            return lists.list_values(db, self._cells())
+
+    def _cells(self) -> Cells:
+        workspace = self.workspace
+        return make_cells(self.mapping, workspace.schema, self.settings, workspace.preferences)
+
+    def compare(self, other: Settings, *, progress: Progress = _no_progress) -> Consequences:
+        """What other settings would do differently; the same plan made twice, nothing is written.
+
+        Raises:
+            MappingError, SettingsError: A choice is missing or contradictory, in either settings.
+            CancelledError: `cancel` was called.
+        """
+        self._cancelled.clear()
+        mine = self._effects(self.settings, lambda f, text: progress(f / 2, text))
+        theirs = self._effects(other, lambda f, text: progress(0.5 + f / 2, text))
+        return consequences.compare(mine, theirs, consequences.described(self.settings, other))
+
+    def _effects(self, chosen: Settings, progress: Progress) -> Effects:
+        """Make a plan in a file of its own, which goes away, and count what it does."""
+        schema, preferences = self.workspace.schema, self.workspace.preferences
+        mapping.check(self.mapping, self.staged, schema)
+        settings.check(chosen, self.mapping, schema, preferences)
+        with tempfile.TemporaryDirectory(prefix="crmkit-") as folder, self._lock:
+            path = Path(folder) / "compared.duckdb"
+            with (
+                opened(path, must_exist=False) as db,
+                db.attached(self.workspace.crm_path, "crm", read_only=True),
+                db.attached(self.path, "import", read_only=True),
+            ):
+                self._running = db
+                try:
+                    for table in ("staged", "left_out", "decision"):
+                        db.run(
+                            sql(
+                                "create view {t} as from {source}",
+                                t=name(table),
+                                source=name("import", table),
+                            )
+                        )
+                    plan = make_plan(
+                        db,
+                        mapping=self.mapping,
+                        settings=chosen,
+                        schema=schema,
+                        preferences=preferences,
+                        progress=self._stoppable(progress),
+                    )
+                    return consequences.effects(db, plan)
+                finally:
+                    self._running = None
+
+    # --- decisions about single records ----------------------------------------------------
+
+    def decide_action(self, entity: str, rows: Sequence[int], action: Action) -> None:
+        """Take another action for records than the settings say."""
+        self._decide(entity, rows, Kind.ACTION, value=action.value)
+
+    def decide_match(self, entity: str, rows: Sequence[int], record_id: int) -> None:
+        """Say which record of the CRM it is: one of the candidates, or one that was searched for."""
+        self._decide(entity, rows, Kind.MATCH, record_id=record_id)
+
+    def decide_new(self, entity: str, rows: Sequence[int]) -> None:
+        """Say that it is none of the records found. The commit remembers it for the next file."""
+        self._decide(entity, rows, Kind.NEW)
+
+    def decide_cell(self, entity: str, row_no: int, target: str, text: str) -> None:
+        """Set one cell of a record's outcome by hand; an empty text clears it.
+
+        Raises:
+            SettingsError: The field cannot be set by hand, or the text cannot be read as its type.
+        """
+        plan = self._outline()
+        columns = {
+            f"{entity}.{column.id}": column.field
+            for column in plan.shapes[entity].columns
+            if column.field is not None
+        }
+        field = columns.get(target)
+        if field is None:
+            raise SettingsError(
+                "This cell cannot be set by hand.",
+                where=target,
+                mend="Choose a field of the record that the file fills; phones and the like are"
+                " changed in the file.",
+            )
+        with self.workspace.reading() as db:
+            checked = decisions.check_text(db, field, text)
+        self._decide(entity, [row_no], Kind.CELL, target=target, value=checked)
+
+    def undo_decisions(self, entity: str, rows: Sequence[int]) -> None:
+        """Forget all decisions about records."""
+        with self.writing() as db, db.atomic():
+            decisions.undo(db, entity, _rows_sql(rows))
+        self._decided()
+
+    def decisions(self) -> tuple[Decision, ...]:
+        """All decisions, in the order of the file."""
+        with self.reading() as db:
+            return decisions.decisions(db)
+
+    def decision_count(self) -> int:
+        """How many decisions there are."""
+        with self.reading() as db:
+            return int(db.value(sql("select count(*) from decision")))
+
+    def decide_shown(self, entity: str, choice: Choice) -> int:
+        """Decide for all records of the rows that the preview's filter shows.
+
+        Returns:
+            How many records were decided about; rows, where they are left out.
+        """
+        records = sql(
+            "select distinct row.{record} as row_no from grid_order"
+            " join plan_row as row on row.row_no = grid_order.row_no where row.{record} is not null",
+            record=name(f"{entity}_record"),
+        )
+        if choice is Choice.LEAVE_OUT:
+            with self.reading() as db:
+                shown = db.rows(sql("select row_no from grid_order order by row_no"))
+            self.leave_out([row[0] for row in shown])
+            return len(shown)
+        with self.writing() as db, db.atomic():
+            if choice is Choice.FIRST_CANDIDATE:
+                records = sql(
+                    "select row_no from ({records}) where row_no in (select record_no from {c})",
+                    records=records,
+                    c=name(f"{entity}_candidate"),
+                )
+            count = int(db.value(sql("select count(*) from ({r})", r=records)))
+            match choice:
+                case Choice.UNDO:
+                    # A decision may stand at any row of its record.
+                    rows = sql(
+                        "select row_no from {rows} where record_no in (select row_no from ({r}))",
+                        rows=name(f"{entity}_row"),
+                        r=records,
+                    )
+                    decisions.undo(db, entity, rows)
+                case Choice.FIRST_CANDIDATE:
+                    first = sql(
+                        "(select min(id) from {c} as c where c.record_no = chosen.row_no)",
+                        c=name(f"{entity}_candidate"),
+                    )
+                    decisions.decide(db, entity, records, Kind.MATCH, record_id=first)
+                case Choice.ADD_NEW:
+                    decisions.decide(db, entity, records, Kind.NEW)
+                case _:
+                    decisions.decide(db, entity, records, Kind.ACTION, value=choice.value)
+        self._decided()
+        return count
+
+    def find_existing(self, entity: str, text: str, limit: int = 20) -> tuple[tuple[int, str], ...]:
+        """Records of the CRM whose name contains a text, or whose ID it is: id and label."""
+        with self.workspace.reading() as db:
+            return preview.find_existing(db, self.workspace.schema.entity(entity), text, limit)
+
+    def _decide(
+        self,
+        entity: str,
+        rows: Sequence[int],
+        kind: Kind,
+        *,
+        target: str = "",
+        value: str = "",
+        record_id: int | None = None,
+    ) -> None:
+        with self.writing() as db, db.atomic():
+            decisions.decide(
+                db,
+                entity,
+                _rows_sql(rows),
+                kind,
+                target=target,
+                value=value,
+                record_id=sql("{id}", id=record_id),
+            )
+        self._decided()
+
+    def _decided(self) -> None:
+        self._save(decisions_version=int(self._state.get("decisions_version") or 0) + 1)
 
     # --- preview ---------------------------------------------------------------------------
 
@@ -659,8 +870,7 @@ class ImportSession:
     def _outline(self) -> Plan:
         made = json.loads(self._state["plan"])
         schema = self.workspace.schema
-        cells = make_cells(self.mapping, schema, self.settings, self.workspace.preferences)
-        return outline(cells, self.mapping, schema, revision=made["revision"])
+        return outline(self._cells(), self.mapping, schema, revision=made["revision"])
 
     def _fingerprint(self) -> str:
         parts = (
@@ -669,6 +879,7 @@ class ImportSession:
             self._state.get("mapping"),
             self._state.get("settings"),
             self._state.get("left_out_version"),
+            self._state.get("decisions_version"),
         )
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
@@ -767,6 +978,10 @@ class ImportSession:
 
 def _load_state(db: Database) -> dict[str, Any]:
     return dict(db.rows(sql("select key, value from state order by key")))
+
+
+def _rows_sql(rows: Sequence[int]) -> Query:
+    return sql("select unnest({rows}) as row_no", rows=list(rows))
 
 
 def _safe_id(import_id: str) -> str:

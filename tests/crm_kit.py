@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from crmkit import crm, preview
+from crmkit import crm, decisions, preview
 from crmkit.commit import BatchHeader, commit
 from crmkit.crm import Preferences
 from crmkit.database import Database, in_memory
@@ -51,6 +51,7 @@ def stage(
         cells = join(", ", (sql("nullif({v}, '')", v=row.get(target)) for target in targets))
         db.run(sql("insert into staged values ({n}, {cells})", n=number, cells=cells))
     db.run(sql("create or replace table left_out (row_no integer)"))
+    decisions.create(db)
     for number in left_out:
         db.run(sql("insert into left_out values ({n})", n=number))
 
@@ -146,6 +147,11 @@ class Kit:
                     t=crm.table(child),
                 )
             )
+
+    def write(self, statement: str) -> None:
+        """Change the CRM behind the program's back."""
+        with in_memory() as db, db.attached(self.path, "crm", read_only=False):
+            db.run(Query((statement,)))
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """The rows of a test's own query."""

@@ -188,7 +188,8 @@ def test_an_ambiguous_match_is_held_back_with_its_candidates_and_persons(kit: Ki
 
     assert outcome.counts("company") == {"held_back": 1}
     assert outcome.reasons("person") == {2: "parent_held_back"}
-    assert outcome.details[2][0].candidates == ("Acme AS (ID 1)", "ACME as (ID 2)")
+    labels = [candidate.label for candidate in outcome.details[2][0].candidates]
+    assert labels == ["Acme AS (ID 1)", "ACME as (ID 2)"]
     assert kit.records("person") == []
 
 
@@ -391,7 +392,9 @@ def test_unknown_list_values_take_the_default_or_stay_blank(tmp_path: Path) -> N
     )
     outcome = kit.load(
         [{NAME: "A", CATEGORY: "Strange", FIRST: "X", LAST: "Y", "person.position": "Boss"}],
-        Settings().with_list("category", unknown=UnknownItem.BLANK),
+        Settings()
+        .with_list("category", unknown=UnknownItem.BLANK)
+        .with_list("position", unknown=UnknownItem.BLANK),
     )
 
     assert kit.records("company")[0]["category"] == "Prospect"

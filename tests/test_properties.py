@@ -14,7 +14,7 @@ from crmkit import crm
 from crmkit.commit import commit
 from crmkit.crm import Preferences
 from crmkit.database import in_memory
-from crmkit.entities import COMPANY, PERSON
+from crmkit.entities import COMPANY, PERSON, SCHEMA
 from crmkit.plan import balance, make_plan
 from crmkit.settings import (
     Action,
@@ -232,10 +232,13 @@ def _outcomes(db: Any, entity: str) -> dict[int, dict[str, Any]]:
 
 def _addresses(kit: Kit, entity: str) -> dict[tuple[int, str], dict[str, Any]]:
     with in_memory() as db, db.attached(kit.path, "crm", read_only=True):
-        found = db.records(
-            sql(
-                "select * from crm.address where {owner} is not null order by id",
-                owner=name(f"{entity}_id"),
-            )
-        )
-    return {(record[f"{entity}_id"], record["slot"]): record for record in found}
+        found = []
+        for child in SCHEMA.children:
+            if child.form is None:
+                query = crm.record_sql(child, child.fields)
+                found += db.records(sql("select * from ({q}) order by id", q=query))
+    return {
+        (record[f"{entity}_id"], record["slot"]): record
+        for record in found
+        if record.get(f"{entity}_id") is not None
+    }

@@ -311,7 +311,10 @@ def _balance_row(item: Balance, statuses: Sequence[Status]) -> list[str | int]:
 def _section(detail: RecordDetail) -> ComparedSection:
     problems = detail.problems
     if detail.candidates:
-        problems = (*problems, "It could be: " + "; ".join(detail.candidates) + ".")
+        problems = (
+            *problems,
+            "It could be: " + "; ".join(c.label for c in detail.candidates) + ".",
+        )
     return ComparedSection(
         title=detail.title,
         status=detail.status.value if detail.status else "none",
