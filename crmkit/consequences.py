@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from crmkit.database import Database
+from crmkit.entities import Entity
 from crmkit.plan import Plan, Status
 from crmkit.records import children
 from crmkit.settings import Settings
@@ -120,22 +122,23 @@ def compare(now: Effects, other: Effects, names: tuple[str, str]) -> Consequence
         count = abs(second - first)
         cells = "value" if count == 1 else "values"
         sentences.append(
-            (count, f"{more} {_WOULD[kind]} {count:,} {cells} of {what} that {less} {_NOT[kind]}.")
+            (
+                count,
+                f"{more[:1].upper()}{more[1:]} {_WOULD[kind]} {count:,} {cells} of {what} that {less} {_NOT[kind]}.",
+            )
         )
     sentences.sort(key=lambda item: (-item[0], item[1]))
     return Consequences(tuple(text for _, text in sentences), tuple(table))
 
 
-def described(settings: Settings, other: Settings) -> tuple[str, str]:
-    """Short names for two settings: their actions where these differ."""
-    mine = {entity: rule.action for entity, rule in settings.rules.items()}
-    theirs = {entity: rule.action for entity, rule in other.rules.items()}
-    differing = [entity for entity in theirs if theirs[entity] != mine.get(entity)]
-    if len({theirs[entity] for entity in differing}) == 1 and all(e in mine for e in differing):
-        first = {mine[entity] for entity in differing}
-        if len(first) == 1:
-            return (first.pop().value.capitalize(), theirs[differing[0]].value.capitalize())
-    return ("The settings now", "The other settings")
+def described(settings: Settings, other: Settings, entities: Sequence[Entity]) -> tuple[str, str]:
+    """Short names for two settings: their actions, where one action is all that differs."""
+    pairs = {(settings.rule(entity).action, other.rule(entity).action) for entity in entities}
+    differing = [(mine, theirs) for mine, theirs in pairs if mine is not theirs]
+    if len(differing) != 1:
+        return ("the settings now", "the other settings")
+    ((mine, theirs),) = differing
+    return (mine.value.capitalize(), theirs.value.capitalize())
 
 
 _WOULD = {
@@ -146,11 +149,11 @@ _WOULD = {
     "removed": "would remove",
 }
 _NOT = {
-    "filled": "leaves empty",
-    "overwritten": "keeps",
-    "cleared": "keeps",
-    "added": "does not add",
-    "removed": "keeps",
+    "filled": "would leave empty",
+    "overwritten": "would keep",
+    "cleared": "would keep",
+    "added": "would not add",
+    "removed": "would keep",
 }
 
 

@@ -629,7 +629,8 @@ class ImportSession:
         self._cancelled.clear()
         mine = self._effects(self.settings, lambda f, text: progress(f / 2, text))
         theirs = self._effects(other, lambda f, text: progress(0.5 + f / 2, text))
-        return consequences.compare(mine, theirs, consequences.described(self.settings, other))
+        named = consequences.described(self.settings, other, self.workspace.schema.entities)
+        return consequences.compare(mine, theirs, named)
 
     def _effects(self, chosen: Settings, progress: Progress) -> Effects:
         """Make a plan in a file of its own, which goes away, and count what it does."""
