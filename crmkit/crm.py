@@ -329,7 +329,9 @@ def _create_sql(schema: Schema) -> list[Query]:
         sql(
             "create table crm.batch (id integer, import_id varchar, committed_at timestamp,"
             " committed_by varchar, source varchar, source_sha256 varchar, row_count integer,"
-            " mapping json, settings json, balance json, decisions json, backup varchar)"
+            " mapping json, settings json, balance json, decisions json, backup varchar,"
+            # What it did, counted in the CRM when it was written; and what it takes back.
+            " kind varchar, undoes integer, written json)"
         ),
         # What a user said is not the same: `tag` is the identity of an incoming record (matching).
         sql(
