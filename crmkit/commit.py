@@ -459,9 +459,7 @@ def record_selection(
         )
     )
     db.run(
-        sql(
-            "insert into crm.selection_member select {id}, id from ({ids})", id=selection, ids=ids
-        )
+        sql("insert into crm.selection_member select {id}, id from ({ids})", id=selection, ids=ids)
     )
     return selection
 

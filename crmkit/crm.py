@@ -79,6 +79,11 @@ def column(field: Field) -> str:
     return f"{field.id}_id" if field.type is FieldType.LIST else field.id
 
 
+def column_type(field: Field | None) -> Query:
+    """The type in which a field is stored; None is the id of a parent."""
+    return sql("integer") if field is None else _TYPES[field.type]
+
+
 def parent_columns(entity: Entity | Child) -> tuple[str, ...]:
     """The columns that point to a record's parents: `company_id`, `person_id`."""
     if isinstance(entity, Child):

@@ -22,7 +22,7 @@ import tempfile
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -45,11 +45,12 @@ from crmkit import (
     workbooks,
 )
 from crmkit.backup import backup
-from crmkit.commit import BatchHeader, check_fresh, commit, written_counts
+from crmkit.commit import BatchHeader, BatchKind, check_fresh, commit
 from crmkit.consequences import Consequences, Effects
 from crmkit.crm import Preferences
 from crmkit.database import Database, in_memory, opened
 from crmkit.decisions import Choice, Decision, Kind
+from crmkit.deletion import DeletePreview, Dependents, delete, preview_delete
 from crmkit.entities import Entity, Field, Schema
 from crmkit.errors import (
     CancelledError,
@@ -69,6 +70,7 @@ from crmkit.settings import Action, Settings
 from crmkit.sources import Layout, Source
 from crmkit.sql import Query, name, sql
 from crmkit.staging import StagedTable
+from crmkit.undo import UndoPreview, check_revision, preview_undo, undo
 
 log = logging.getLogger(__name__)
 
@@ -85,11 +87,15 @@ def _no_progress(fraction: float, text: str) -> None:
 
 @dataclass(frozen=True)
 class Batch:
-    """A committed import.
+    """A committed import, or a deletion or an undo.
 
     Attributes:
-        written: Entity id -> how many records it added (`new`) and changed, counted in the CRM.
+        import_id: The import's; empty for another kind.
+        written: Entity id -> how many records it added (`new`), changed, removed and brought
+            `back`, counted in the CRM when it was written.
         backup: Name of the backup made before it, in the folder `backups`.
+        undoes: The batch that it took back.
+        undone_by: The batch that took it back, unless that was undone in turn.
     """
 
     id: int
@@ -99,7 +105,14 @@ class Batch:
     source: str
     row_count: int
     backup: str
+    kind: BatchKind
+    undoes: int | None
+    undone_by: int | None
     written: dict[str, dict[str, int]]
+
+    def count(self, what: str) -> int:
+        """How many records it added, changed, removed or brought back, of all entities."""
+        return sum(counts.get(what, 0) for counts in self.written.values())
 
 
 @dataclass(frozen=True)
@@ -269,7 +282,95 @@ class Workspace:
     def batches(self) -> tuple[Batch, ...]:
         """All committed imports, newest first, with counts from the CRM."""
         with self.reading() as db:
-            return tuple(_batches(db, crm.load_schema(db)))
+            return _batches(db, crm.load_schema(db))
+
+    def batch(self, batch_id: int) -> Batch:
+        """One batch.
+
+        Raises:
+            SettingsError: There is none of this id.
+        """
+        for found in self.batches():
+            if found.id == batch_id:
+                return found
+        raise SettingsError("There is no such batch.", where=f"Batch {batch_id}")
+
+    def undo_preview(self, batch_id: int) -> UndoPreview:
+        """What undoing a batch would do; nothing is written.
+
+        Raises:
+            SettingsError: There is no such batch, or it is undone already.
+        """
+        with self.reading() as db:
+            return preview_undo(db, crm.load_schema(db), batch_id)
+
+    def undo(
+        self, batch_id: int, *, revision: int | None = None, progress: Progress = _no_progress
+    ) -> Batch:
+        """Back the CRM up and take a batch back, as a batch that can itself be undone.
+
+        Args:
+            revision: Of the preview that was looked at: it is refused when the CRM changed since.
+
+        Raises:
+            SettingsError: There is no such batch, or it is undone already.
+            StalePlanError: The CRM changed since the preview.
+        """
+        preview = self.undo_preview(batch_id)
+        if not preview.changes_anything:
+            raise SettingsError(
+                "Nothing of this batch is left to undo.",
+                where=f"Batch {batch_id}",
+                mend="Later batches changed or removed all of it.",
+            )
+        header = replace(
+            self._header(f"undo of batch {batch_id}", progress),
+            kind=BatchKind.UNDO,
+            undoes=batch_id,
+        )
+        with self.writing() as db:
+            check_revision(db, preview.revision if revision is None else revision)
+            schema = crm.load_schema(db)
+            done = undo(db, schema, batch_id, header, progress=_after_backup(progress))
+        return self.batch(done)
+
+    def delete_preview(
+        self, selection_id: int, dependents: Dependents = Dependents.DELETE
+    ) -> DeletePreview:
+        """What deleting a selection's members would do; nothing is written.
+
+        Args:
+            dependents: What becomes of the records that belong to them, as a company's persons.
+
+        Raises:
+            SettingsError: There is no such selection, or the choice is not offered.
+        """
+        with self.reading() as db:
+            schema, preferences = crm.load_schema(db), crm.load_preferences(db)
+            return preview_delete(db, schema, preferences, selection_id, dependents)
+
+    def delete_members(self, preview: DeletePreview, *, progress: Progress = _no_progress) -> Batch:
+        """Back the CRM up and delete what was previewed, as a batch that can be undone.
+
+        Raises:
+            StalePlanError: The CRM changed since the preview.
+        """
+        with self.reading() as db:
+            title = f"delete: {selections.selection(db, preview.selection_id).name}"
+        header = replace(self._header(title, progress), kind=BatchKind.DELETE)
+        with self.writing() as db:
+            check_revision(db, preview.revision)
+            schema = crm.load_schema(db)
+            done = delete(db, schema, preview, header, progress=_after_backup(progress))
+        return self.batch(done)
+
+    def _header(self, source: str, progress: Progress) -> BatchHeader:
+        """Back the CRM up, and begin the header of a batch that is no import."""
+        progress(0.0, "Backing up the CRM")
+        now = datetime.now().replace(microsecond=0)
+        label = uuid.uuid4().hex[:4]
+        copy = backup(self.crm_path, self.path / "backups", at=now, label=label)
+        return BatchHeader("", now, getpass.getuser(), source, "", 0, "{}", "{}", "[]", copy.name)
 
     def selections(self, batch_id: int | None = None) -> tuple[Selection, ...]:
         """The selections recorded, newest first; of one batch when it is given."""
@@ -483,7 +584,7 @@ class ImportSession:
 
     def _find_batch(self) -> Batch | None:
         with self.workspace.reading() as db:
-            found = list(_batches(db, crm.load_schema(db), import_id=self.id))
+            found = _batches(db, crm.load_schema(db), import_id=self.id)
         return found[0] if found else None
 
     # --- source ----------------------------------------------------------------------------
@@ -991,18 +1092,28 @@ def _safe_id(import_id: str) -> str:
     return import_id
 
 
-def _batches(db: Database, schema: Schema, import_id: str | None = None) -> Iterator[Batch]:
+def _batches(db: Database, schema: Schema, import_id: str | None = None) -> tuple[Batch, ...]:
     rows = db.records(
         sql(
-            "select id, import_id, committed_at, committed_by, source, row_count, backup"
-            " from crm.batch where {all} or import_id = {import_id} order by id desc",
-            all=import_id is None,
-            import_id=import_id,
+            "select id, import_id, committed_at, committed_by, source, row_count, backup, kind,"
+            " undoes, written from crm.batch order by id desc"
         )
     )
+    # Newest first: whether an undo still stands is known when its batch comes up.
+    undone: dict[int, int] = {}
+    found = []
     for row in rows:
-        written = {entity.id: written_counts(db, entity, row["id"]) for entity in schema.entities}
-        yield Batch(**row, written=written)
+        if row["undoes"] is not None and row["id"] not in undone:
+            undone.setdefault(row["undoes"], row["id"])
+        written = {entity.id: {"new": 0, "changed": 0} for entity in schema.entities}
+        row["written"] = written | json.loads(row["written"])
+        row["kind"] = BatchKind(row["kind"])
+        found.append(Batch(**row, undone_by=undone.get(row["id"])))
+    return tuple(b for b in found if import_id is None or b.import_id == import_id)
+
+
+def _after_backup(progress: Progress) -> Progress:
+    return lambda fraction, text: progress(0.1 + 0.9 * fraction, text)
 
 
 def _sha256(path: Path) -> str:

@@ -43,6 +43,8 @@ LAYERS: Final = (
     "preview",
     "backup",
     "commit",
+    "undo",
+    "deletion",
     "workbooks",
     "template",
     "selections",
