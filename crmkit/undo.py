@@ -720,17 +720,17 @@ def _make_children_gone(db: Database, schema: Schema, child: Child, undone: _Und
 def _changed_sql(schema: Schema, entity: Entity) -> Query:
     """Records that stay and are changed: in their cells, or in what belongs to them."""
     parts = [sql("select record_id as id from undo_cell where entity = {e}", e=entity.id)]
-    for child in schema.children_of(entity):
-        for kind in ("gone", "back"):
-            parts.append(
-                sql(
-                    "select record.{owner} as id from {t} as record"
-                    " join {ids} as chosen on chosen.id = record.id where record.{owner} is not null",
-                    owner=name(f"{entity.id}_id"),
-                    t=crm.table(child.id),
-                    ids=_temp(child, kind),
-                )
-            )
+    parts += [
+        sql(
+            "select record.{owner} as id from {t} as record"
+            " join {ids} as chosen on chosen.id = record.id where record.{owner} is not null",
+            owner=name(f"{entity.id}_id"),
+            t=crm.table(child.id),
+            ids=_temp(child, kind),
+        )
+        for child in schema.children_of(entity)
+        for kind in ("gone", "back")
+    ]
     return sql(
         "select id from ({parts}) where id not in (select id from {gone})"
         " and id not in (select id from {back})",

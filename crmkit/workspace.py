@@ -33,6 +33,7 @@ from crmkit import (
     consequences,
     crm,
     decisions,
+    held_back,
     lists,
     mapping,
     preview,
@@ -51,9 +52,10 @@ from crmkit.crm import Preferences
 from crmkit.database import Database, in_memory, opened
 from crmkit.decisions import Choice, Decision, Kind
 from crmkit.deletion import DeletePreview, Dependents, delete, preview_delete
-from crmkit.entities import Entity, Field, Schema
+from crmkit.entities import Entity, Field, FieldType, Schema, Target
 from crmkit.errors import (
     CancelledError,
+    CrmkitError,
     PlanError,
     SettingsError,
     SourceError,
@@ -62,10 +64,10 @@ from crmkit.errors import (
 )
 from crmkit.incoming import Cells, make_cells
 from crmkit.lists import ListValue
-from crmkit.mapping import Mapping
+from crmkit.mapping import CHOSEN, ColumnMapping, Mapping
 from crmkit.plan import Balance, Plan, balance, make_plan, outline
 from crmkit.preview import RecordDetail, RowFilter
-from crmkit.selections import Selection
+from crmkit.selections import Combination, Selection
 from crmkit.settings import Action, Settings
 from crmkit.sources import Layout, Source
 from crmkit.sql import Query, name, sql
@@ -377,16 +379,140 @@ class Workspace:
         with self.reading() as db:
             return selections.selections(db, batch_id=batch_id)
 
+    def selection(self, selection_id: int) -> Selection:
+        """One selection, with the number of its members as it is now.
+
+        Raises:
+            SettingsError: There is none of this id.
+        """
+        with self.reading() as db:
+            return selections.selection(db, selection_id)
+
     def selection_page(
-        self, selection_id: int, *, offset: int = 0, limit: int = 100, search: str = ""
+        self,
+        selection_id: int,
+        *,
+        offset: int = 0,
+        limit: int = 100,
+        search: str = "",
+        sort: int = 0,
+        descending: bool = False,
     ) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-        """Headers and some rows of a selection; with a search, only rows that contain its text."""
+        """Headers and some rows of a selection; with a search, only rows that contain its text.
+
+        Args:
+            sort: Position of the header to sort by.
+        """
         with self.reading() as db:
             schema = crm.load_schema(db)
             chosen = selections.selection(db, selection_id)
             headers = selections.columns(schema, schema.entity(chosen.entity))
-            rows = selections.members(db, schema, chosen, offset=offset, limit=limit, search=search)
+            rows = selections.members(
+                db,
+                schema,
+                chosen,
+                offset=offset,
+                limit=limit,
+                search=search,
+                sort=sort,
+                descending=descending,
+            )
             return headers, rows
+
+    def find_others(
+        self, selection_id: int, search: str, *, limit: int = 50
+    ) -> list[tuple[int, str]]:
+        """Records that contain a text and are not in a selection yet: id and name."""
+        with self.reading() as db:
+            schema = crm.load_schema(db)
+            chosen = selections.selection(db, selection_id)
+            return selections.others(db, schema, chosen, search=search, limit=limit)
+
+    def add_members(self, selection_id: int, ids: list[int]) -> Selection:
+        """Put records into a selection."""
+        with self.writing() as db:
+            selections.add_members(db, selections.selection(db, selection_id), ids)
+            return selections.selection(db, selection_id)
+
+    def remove_members(self, selection_id: int, ids: list[int]) -> Selection:
+        """Take records out of a selection; they stay in the CRM."""
+        with self.writing() as db:
+            selections.remove_members(db, selections.selection(db, selection_id), ids)
+            return selections.selection(db, selection_id)
+
+    def combine_selections(
+        self, first: int, second: int, *, how: Combination, title: str
+    ) -> Selection:
+        """Make a selection of two others of the same entity.
+
+        Raises:
+            SettingsError: They are of different entities, or the new one has no name.
+        """
+        with self.writing() as db:
+            made = selections.combine(
+                db,
+                crm.load_schema(db),
+                selections.selection(db, first),
+                selections.selection(db, second),
+                how=how,
+                title=title,
+                at=datetime.now().replace(microsecond=0),
+            )
+            return selections.selection(db, made)
+
+    def settable(self, selection_id: int) -> tuple[Target, ...]:
+        """The fields that can be set for all members: those of which a record has one value."""
+        with self.reading() as db:
+            entity = selections.selection(db, selection_id).entity
+            return tuple(
+                target
+                for target in crm.load_schema(db).targets()
+                if target.entity.id == entity
+                and not target.multiple
+                and not target.field.composed
+                and target.field.type is not FieldType.ID
+            )
+
+    def new_import_from_selection(
+        self, selection_id: int, target_id: str, value: str
+    ) -> ImportSession:
+        """Start an import that sets one field for all members; it waits at its preview.
+
+        Its rows are the members' ids and the value; a blank value clears the field.
+
+        Raises:
+            SettingsError: The field cannot be set so, or the selection has no members.
+        """
+        found = [target for target in self.settable(selection_id) if target.id == target_id]
+        if not found:
+            raise SettingsError(
+                "This field cannot be set for all members.",
+                where=target_id,
+                mend="Choose a field of which a record has one value.",
+            )
+        target = found[0]
+        session = self.new_import()
+        stem = f"{target_id.replace('.', '-')}-of-selection-{selection_id}"
+        path = session.upload_folder / f"set-{stem}.csv"
+        try:
+            with self.reading() as db:
+                schema, chosen = crm.load_schema(db), selections.selection(db, selection_id)
+                selections.write_value_list(db, schema, chosen, target, value.strip(), path)
+            session.load(path, header_row=1)
+        except CrmkitError:
+            self.discard(session.id)
+            raise
+        session.mapping = Mapping(
+            columns=(
+                ColumnMapping(column="c1", target=f"{target.entity.id}.id", reason=CHOSEN),
+                ColumnMapping(column="c2", target=target.id, reason=CHOSEN),
+            )
+        )
+        session.settings = Settings(blanks_clear=not value.strip()).with_rule(
+            target.entity, match_key="id", action=Action.REPLACE
+        )
+        session.step = "preview"
+        return session
 
     def selection_count(self, selection_id: int, *, search: str = "") -> int:
         """How many rows of a selection contain a text."""
@@ -437,7 +563,10 @@ class Workspace:
         with self.reading() as db:
             schema = crm.load_schema(db)
             chosen = selections.selection(db, selection_id)
-            stem = f"batch-{chosen.batch_id}-{chosen.entity}-{chosen.kind}"
+            origin = f"selection-{chosen.id}"
+            if chosen.batch_id is not None:
+                origin = f"batch-{chosen.batch_id}"
+            stem = f"{origin}-{chosen.entity}-{chosen.kind}"
             path = self.path / "exports" / f"{stem}.{ending}"
             selections.export(db, schema, chosen, path)
         return path
@@ -983,6 +1112,52 @@ class ImportSession:
             self._state.get("decisions_version"),
         )
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+    # --- held back -------------------------------------------------------------------------
+
+    def held_back(self) -> int:
+        """How many rows the preview made last holds back; 0 when there is none."""
+        if not self._state.get("plan"):
+            return 0
+        with self.reading() as db:
+            return held_back.count(db, self._outline())
+
+    def held_back_page(
+        self, *, offset: int = 0, limit: int = 100
+    ) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+        """Headers and some rows held back: the row's number, its cells, and the reason.
+
+        Raises:
+            PlanError: There is no preview.
+        """
+        plan = self._made_plan()
+        with self.reading() as db:
+            rows = held_back.page(db, plan, self.staged, offset=offset, limit=limit)
+        return ("Row", *held_back.headers(self.staged)), rows
+
+    def export_held_back(self, *, ending: str = "xlsx") -> Path:
+        """Write the rows held back to a file in the folder `exports`, to mend and import again.
+
+        It has the source's headers in their order, and a last column with the reason.
+
+        Args:
+            ending: `xlsx` or `csv`.
+
+        Raises:
+            PlanError: There is no preview, or it holds nothing back.
+        """
+        plan = self._made_plan()
+        path = self.workspace.path / "exports" / f"held-back-{self.id}.{ending}"
+        with self.reading() as db:
+            if not held_back.count(db, plan):
+                raise PlanError("No row is held back.", mend="There is nothing to export.")
+            held_back.export(db, plan, self.staged, path)
+        return path
+
+    def _made_plan(self) -> Plan:
+        if not self._state.get("plan"):
+            raise PlanError("There is no preview yet.", mend="Make the preview first.")
+        return self._outline()
 
     # --- commit ----------------------------------------------------------------------------
 

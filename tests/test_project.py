@@ -47,6 +47,7 @@ LAYERS: Final = (
     "deletion",
     "workbooks",
     "template",
+    "held_back",
     "selections",
     "workspace",
     "generator",
