@@ -6,9 +6,11 @@ from the CRM inside the same transaction, and a difference undoes everything.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from crmkit import crm
 from crmkit.database import Database
@@ -21,15 +23,25 @@ from crmkit.sql import Query, join, name, names, sql
 Progress = Callable[[float, str], None]
 
 
+class BatchKind(StrEnum):
+    """What a batch did."""
+
+    IMPORT = "import"
+    DELETE = "delete"
+    UNDO = "undo"
+
+
 @dataclass(frozen=True)
 class BatchHeader:
-    """What a batch remembers of its import.
+    """What a batch remembers of where it came from.
 
     Attributes:
+        import_id: The import's; empty for a batch of another kind.
         source: Name of the source, for people.
         source_sha256: Fingerprint of the source's bytes.
         mapping, settings, balance: JSON.
         backup: Name of the backup made before.
+        undoes: The batch that it takes back.
     """
 
     import_id: str
@@ -42,6 +54,8 @@ class BatchHeader:
     settings: str
     balance: str
     backup: str
+    kind: BatchKind = BatchKind.IMPORT
+    undoes: int | None = None
 
 
 def commit(db: Database, plan: Plan, header: BatchHeader, *, progress: Progress) -> int:
@@ -60,7 +74,7 @@ def commit(db: Database, plan: Plan, header: BatchHeader, *, progress: Progress)
     """
     with db.atomic():
         check_fresh(db, plan)
-        batch = _next_id(db, "batch")
+        batch = next_id(db, "batch")
         _add_list_items(db, batch)
         db.run(_item_ids_sql())
         _remember(db, plan, batch)
@@ -71,11 +85,12 @@ def commit(db: Database, plan: Plan, header: BatchHeader, *, progress: Progress)
         progress(0.95, "Recording the selections")
         for entity in plan.entities:
             _select(db, entity, batch, header)
-        _insert_batch(db, batch, header)
         for table in [e.id for e in plan.entities] + [c.id for c in _all_children(plan)]:
             _raise_counter(db, table)
-        crm.raise_revision(db)
         _verify(db, plan, batch)
+        written = {entity.id: written_counts(db, entity, batch) for entity in plan.entities}
+        insert_batch(db, batch, header, written, decisions=_decisions_sql())
+        crm.raise_revision(db)
     progress(1.0, "Done")
     return batch
 
@@ -388,41 +403,87 @@ def _remember(db: Database, plan: Plan, batch: int) -> None:
 
 
 def _select(db: Database, entity: Entity, batch: int, header: BatchHeader) -> None:
-    """Record what the batch added and what it changed as two selections."""
-    marks = {"new": "created_by_batch", "changed": "updated_by_batch"}
-    for kind, mark in marks.items():
-        selection = _next_id(db, "selection")
-        db.run(
-            sql(
-                "insert into crm.selection values ({id}, {name}, {entity}, {batch}, {kind}, {at})",
-                id=selection,
-                name=f"{entity.plural['en']} {kind} in {header.source}, {header.committed_at:%Y-%m-%d %H:%M}",
-                entity=entity.id,
-                batch=batch,
-                kind=kind,
-                at=header.committed_at,
-            )
-        )
-        db.run(
-            sql(
-                "insert into crm.selection_member select {id}, id from {t} where {mark} = {batch}",
-                id=selection,
-                t=crm.table(entity.id),
-                mark=name(mark),
-                batch=batch,
-            )
-        )
+    """Record what the batch added, changed, found as it was, and found and left."""
+    table, record = crm.table(entity.id), name(f"{entity.id}_record")
+    members = {
+        "new": sql("select id from {t} where created_by_batch = {b}", t=table, b=batch),
+        "changed": sql("select id from {t} where updated_by_batch = {b}", t=table, b=batch),
+        "unchanged": sql("select distinct id from {t} where status = 'unchanged'", t=record),
+        "skipped": sql(
+            "select distinct match_id as id from {t} where status = 'skipped' and match_id is not null",
+            t=record,
+        ),
+    }
+    at = header.committed_at
+    for kind, ids in members.items():
+        title = f"{entity.plural['en']} {kind} in {header.source}, {at:%Y-%m-%d %H:%M}"
+        record_selection(db, entity, title, ids, batch=batch, kind=kind, at=at)
 
 
-def _insert_batch(db: Database, batch: int, header: BatchHeader) -> None:
+def _decisions_sql() -> Query:
+    return sql(
+        "(select coalesce(to_json(list(d order by row_no, entity, kind, target)), '[]')"
+        " from decision as d)"
+    )
+
+
+def record_selection(
+    db: Database,
+    entity: Entity,
+    title: str,
+    ids: Query,
+    *,
+    batch: int | None,
+    kind: str,
+    at: datetime,
+) -> int:
+    """Save a set of records under a name.
+
+    Args:
+        ids: Gives each member's `id` once.
+        batch: The batch that it belongs to; None for one that a person made.
+
+    Returns:
+        The selection's id.
+    """
+    selection = next_id(db, "selection")
     db.run(
         sql(
-            "insert into crm.batch (id, import_id, committed_at, committed_by, source, source_sha256,"
-            " row_count, mapping, settings, balance, decisions, backup)"
-            " select {id}, {import_id}, {at}, {by}, {source}, {sha256}, {rows},"
-            " {mapping}, {settings}, {balance},"
-            " (select coalesce(to_json(list(d order by row_no, entity, kind, target)), '[]')"
-            " from decision as d), {backup}",
+            "insert into crm.selection values ({id}, {name}, {entity}, {batch}, {kind}, {at})",
+            id=selection,
+            name=title,
+            entity=entity.id,
+            batch=batch,
+            kind=kind,
+            at=at,
+        )
+    )
+    db.run(
+        sql("insert into crm.selection_member select {id}, id from ({ids})", id=selection, ids=ids)
+    )
+    return selection
+
+
+def insert_batch(
+    db: Database,
+    batch: int,
+    header: BatchHeader,
+    written: dict[str, dict[str, int]],
+    *,
+    decisions: Query | None = None,
+) -> None:
+    """Record a batch, with what it wrote as counted in the CRM: entity id -> what -> how many.
+
+    Args:
+        decisions: Gives what was decided record by record, as JSON.
+    """
+    db.run(
+        sql(
+            "insert into crm.batch (id, import_id, committed_at, committed_by, source,"
+            " source_sha256, row_count, mapping, settings, balance, decisions, backup, kind, undoes,"
+            " written) select {id}, {import_id}, {at}, {by}, {source}, {sha256}, {rows}, {mapping},"
+            " {settings}, {balance}, {decisions}, {backup}, {kind}, {undoes}, {written}",
+            decisions=decisions or sql("'[]'"),
             id=batch,
             import_id=header.import_id,
             at=header.committed_at,
@@ -434,6 +495,9 @@ def _insert_batch(db: Database, batch: int, header: BatchHeader) -> None:
             settings=header.settings,
             balance=header.balance,
             backup=header.backup,
+            kind=header.kind.value,
+            undoes=header.undoes,
+            written=json.dumps(written),
         )
     )
 
@@ -462,7 +526,8 @@ def _counter(table_id: str) -> Query:
     return sql("(select next_id from crm.counter where table_id = {t})", t=table_id)
 
 
-def _next_id(db: Database, table_id: str) -> int:
+def next_id(db: Database, table_id: str) -> int:
+    """Give out the next id of a counted table."""
     number = int(db.value(sql("select {next}", next=_counter(table_id))))
     db.run(sql("update crm.counter set next_id = next_id + 1 where table_id = {t}", t=table_id))
     return number

@@ -79,6 +79,11 @@ def column(field: Field) -> str:
     return f"{field.id}_id" if field.type is FieldType.LIST else field.id
 
 
+def column_type(field: Field | None) -> Query:
+    """The type in which a field is stored; None is the id of a parent."""
+    return sql("integer") if field is None else _TYPES[field.type]
+
+
 def parent_columns(entity: Entity | Child) -> tuple[str, ...]:
     """The columns that point to a record's parents: `company_id`, `person_id`."""
     if isinstance(entity, Child):
@@ -329,7 +334,9 @@ def _create_sql(schema: Schema) -> list[Query]:
         sql(
             "create table crm.batch (id integer, import_id varchar, committed_at timestamp,"
             " committed_by varchar, source varchar, source_sha256 varchar, row_count integer,"
-            " mapping json, settings json, balance json, decisions json, backup varchar)"
+            " mapping json, settings json, balance json, decisions json, backup varchar,"
+            # What it did, counted in the CRM when it was written; and what it takes back.
+            " kind varchar, undoes integer, written json)"
         ),
         # What a user said is not the same: `tag` is the identity of an incoming record (matching).
         sql(

@@ -30,6 +30,8 @@ from crmkit.sql import Query, join, literal, name, names, sql
 _EXACT_UP_TO: Final = 200_000
 """Rows up to which different values are counted one by one; beyond, DuckDB's estimate is shown."""
 
+_MARK: Final = r"^'+[=+\-@\t\r]"
+
 _SAMPLE_COUNT: Final = 4
 _SAMPLE_ROWS: Final = 2_000
 _LONGEST_LINE: Final = 16_000_000
@@ -162,7 +164,7 @@ def _land_delimited(
         width=width,
         skip=layout.header_row,
         row_no=sql("cast(position + {first} as integer)", first=layout.header_row + 1),
-        cells=_cells(range(width)),
+        cells=_cells(range(width), plain=True),
     )
     empty = sql(
         "coalesce({all}) is null", all=names(f"c{number}" for number in range(1, width + 1))
@@ -233,13 +235,25 @@ def _has_quoted_breaks(path: Path) -> bool:
     return False
 
 
-def _cells(numbers: range) -> Query:
-    """Columns `c1`, ... from `k<n>`, with blank cells as null."""
+def _cells(numbers: range, *, plain: bool = False) -> Query:
+    """Columns `c1`, ... from `k<n>`, with blank cells as null.
+
+    Args:
+        plain: Take off the apostrophe that keeps a spreadsheet from seeing a formula in a CSV file
+            (`workbooks.write_csv`, and other programs alike).
+    """
     return join(
         ", ",
         (
             sql(
-                "case when trim({k}) = '' then null else {k} end as {c}",
+                "case when trim({k}) = '' then null {marked} else {k} end as {c}",
+                marked=sql(
+                    "when starts_with({k}, '''') and regexp_matches({k}, {mark}) then substr({k}, 2)",
+                    k=name(f"k{number}"),
+                    mark=_MARK,
+                )
+                if plain
+                else sql(""),
                 k=name(f"k{number}"),
                 c=name(f"c{position}"),
             )

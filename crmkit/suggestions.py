@@ -24,6 +24,9 @@ from crmkit.mapping import ColumnMapping, Mapping
 from crmkit.sql import name, sql
 from crmkit.staging import Column, StagedTable
 
+HELD_BACK: Final = "Why this row was held back"
+"""The header of the column that an export of held-back rows adds; it is never imported."""
+
 _ENOUGH: Final = 0.5
 _SIMILAR: Final = 90.0
 _CELLS: Final = 300
@@ -144,6 +147,11 @@ def suggest(db: Database, staged: StagedTable, schema: Schema) -> Mapping:
     return Mapping(columns=tuple(_once_each(entries, staged, schema)))
 
 
+def is_held_back_header(header: str) -> bool:
+    """Whether a column is the reason that an export of held-back rows added."""
+    return normal(header) == normal(HELD_BACK)
+
+
 def normal(header: str) -> str:
     """A header without case, accents, punctuation and marks such as `*`."""
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", header)
@@ -184,6 +192,8 @@ def _declared(schema: Schema) -> dict[str, tuple[str, str]]:
 
 def _read_header(header: str, declared: dict[str, tuple[str, str]]) -> _Found:
     text = normal(header)
+    if is_held_back_header(header):
+        return _Found(None, "", 0.0, "it says why the row was held back")
     words = _words()
     if text in declared and text not in words:
         entity, target = declared[text]

@@ -6,6 +6,7 @@ import contextlib
 import csv
 import errno
 import itertools
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -22,6 +23,9 @@ from crmkit.errors import StorageError
 
 _ROWS_PER_SHEET: Final = 1_048_575
 """Excel's rows, less the headers."""
+
+# Apostrophes in front are doubled, so that one can be taken off again.
+_FORMULA: Final = re.compile(r"'*[=+\-@\t\r]")
 
 _LONGEST_CELL: Final = 32_767
 _WIDEST: Final = 40
@@ -71,13 +75,20 @@ def write_table(
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Write a CSV file that Excel opens with its accents right.
 
+    A cell that a spreadsheet would take for a formula gets an apostrophe in front, which shows it
+    as text; an import takes it off again (`staging`).
+
     Raises:
         StorageError: The file cannot be written.
     """
     with _replacing(path) as part, part.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(columns)
-        writer.writerows(rows)
+        writer.writerow([_plain(header) for header in columns])
+        writer.writerows([_plain(value) for value in row] for row in rows)
+
+
+def _plain(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
 
 
 def write_import_template(path: Path, columns: Sequence[TemplateColumn]) -> None:

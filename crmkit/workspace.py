@@ -22,7 +22,7 @@ import tempfile
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -33,6 +33,7 @@ from crmkit import (
     consequences,
     crm,
     decisions,
+    held_back,
     lists,
     mapping,
     preview,
@@ -45,14 +46,16 @@ from crmkit import (
     workbooks,
 )
 from crmkit.backup import backup
-from crmkit.commit import BatchHeader, check_fresh, commit, written_counts
+from crmkit.commit import BatchHeader, BatchKind, check_fresh, commit
 from crmkit.consequences import Consequences, Effects
 from crmkit.crm import Preferences
 from crmkit.database import Database, in_memory, opened
 from crmkit.decisions import Choice, Decision, Kind
-from crmkit.entities import Entity, Field, Schema
+from crmkit.deletion import DeletePreview, Dependents, delete, preview_delete
+from crmkit.entities import Entity, Field, FieldType, Schema, Target
 from crmkit.errors import (
     CancelledError,
+    CrmkitError,
     PlanError,
     SettingsError,
     SourceError,
@@ -61,14 +64,15 @@ from crmkit.errors import (
 )
 from crmkit.incoming import Cells, make_cells
 from crmkit.lists import ListValue
-from crmkit.mapping import Mapping
+from crmkit.mapping import CHOSEN, ColumnMapping, Mapping
 from crmkit.plan import Balance, Plan, balance, make_plan, outline
 from crmkit.preview import RecordDetail, RowFilter
-from crmkit.selections import Selection
+from crmkit.selections import Combination, Selection
 from crmkit.settings import Action, Settings
 from crmkit.sources import Layout, Source
 from crmkit.sql import Query, name, sql
 from crmkit.staging import StagedTable
+from crmkit.undo import UndoPreview, check_revision, preview_undo, undo
 
 log = logging.getLogger(__name__)
 
@@ -85,11 +89,15 @@ def _no_progress(fraction: float, text: str) -> None:
 
 @dataclass(frozen=True)
 class Batch:
-    """A committed import.
+    """A committed import, or a deletion or an undo.
 
     Attributes:
-        written: Entity id -> how many records it added (`new`) and changed, counted in the CRM.
+        import_id: The import's; empty for another kind.
+        written: Entity id -> how many records it added (`new`), changed, removed and brought
+            `back`, counted in the CRM when it was written.
         backup: Name of the backup made before it, in the folder `backups`.
+        undoes: The batch that it took back.
+        undone_by: The batch that took it back, unless that was undone in turn.
     """
 
     id: int
@@ -99,7 +107,14 @@ class Batch:
     source: str
     row_count: int
     backup: str
+    kind: BatchKind
+    undoes: int | None
+    undone_by: int | None
     written: dict[str, dict[str, int]]
+
+    def count(self, what: str) -> int:
+        """How many records it added, changed, removed or brought back, of all entities."""
+        return sum(counts.get(what, 0) for counts in self.written.values())
 
 
 @dataclass(frozen=True)
@@ -269,23 +284,235 @@ class Workspace:
     def batches(self) -> tuple[Batch, ...]:
         """All committed imports, newest first, with counts from the CRM."""
         with self.reading() as db:
-            return tuple(_batches(db, crm.load_schema(db)))
+            return _batches(db, crm.load_schema(db))
+
+    def batch(self, batch_id: int) -> Batch:
+        """One batch.
+
+        Raises:
+            SettingsError: There is none of this id.
+        """
+        for found in self.batches():
+            if found.id == batch_id:
+                return found
+        raise SettingsError("There is no such batch.", where=f"Batch {batch_id}")
+
+    def undo_preview(self, batch_id: int) -> UndoPreview:
+        """What undoing a batch would do; nothing is written.
+
+        Raises:
+            SettingsError: There is no such batch, or it is undone already.
+        """
+        with self.reading() as db:
+            return preview_undo(db, crm.load_schema(db), batch_id)
+
+    def undo(
+        self, batch_id: int, *, revision: int | None = None, progress: Progress = _no_progress
+    ) -> Batch:
+        """Back the CRM up and take a batch back, as a batch that can itself be undone.
+
+        Args:
+            revision: Of the preview that was looked at: it is refused when the CRM changed since.
+
+        Raises:
+            SettingsError: There is no such batch, or it is undone already.
+            StalePlanError: The CRM changed since the preview.
+        """
+        preview = self.undo_preview(batch_id)
+        if not preview.changes_anything:
+            raise SettingsError(
+                "Nothing of this batch is left to undo.",
+                where=f"Batch {batch_id}",
+                mend="Later batches changed or removed all of it.",
+            )
+        header = replace(
+            self._header(f"undo of batch {batch_id}", progress),
+            kind=BatchKind.UNDO,
+            undoes=batch_id,
+        )
+        with self.writing() as db:
+            check_revision(db, preview.revision if revision is None else revision)
+            schema = crm.load_schema(db)
+            done = undo(db, schema, batch_id, header, progress=_after_backup(progress))
+        return self.batch(done)
+
+    def delete_preview(
+        self, selection_id: int, dependents: Dependents = Dependents.DELETE
+    ) -> DeletePreview:
+        """What deleting a selection's members would do; nothing is written.
+
+        Args:
+            dependents: What becomes of the records that belong to them, as a company's persons.
+
+        Raises:
+            SettingsError: There is no such selection, or the choice is not offered.
+        """
+        with self.reading() as db:
+            schema, preferences = crm.load_schema(db), crm.load_preferences(db)
+            return preview_delete(db, schema, preferences, selection_id, dependents)
+
+    def delete_members(self, preview: DeletePreview, *, progress: Progress = _no_progress) -> Batch:
+        """Back the CRM up and delete what was previewed, as a batch that can be undone.
+
+        Raises:
+            StalePlanError: The CRM changed since the preview.
+        """
+        with self.reading() as db:
+            title = f"delete: {selections.selection(db, preview.selection_id).name}"
+        header = replace(self._header(title, progress), kind=BatchKind.DELETE)
+        with self.writing() as db:
+            check_revision(db, preview.revision)
+            schema = crm.load_schema(db)
+            done = delete(db, schema, preview, header, progress=_after_backup(progress))
+        return self.batch(done)
+
+    def _header(self, source: str, progress: Progress) -> BatchHeader:
+        """Back the CRM up, and begin the header of a batch that is no import."""
+        progress(0.0, "Backing up the CRM")
+        now = datetime.now().replace(microsecond=0)
+        label = uuid.uuid4().hex[:4]
+        copy = backup(self.crm_path, self.path / "backups", at=now, label=label)
+        return BatchHeader("", now, getpass.getuser(), source, "", 0, "{}", "{}", "[]", copy.name)
 
     def selections(self, batch_id: int | None = None) -> tuple[Selection, ...]:
         """The selections recorded, newest first; of one batch when it is given."""
         with self.reading() as db:
             return selections.selections(db, batch_id=batch_id)
 
+    def selection(self, selection_id: int) -> Selection:
+        """One selection, with the number of its members as it is now.
+
+        Raises:
+            SettingsError: There is none of this id.
+        """
+        with self.reading() as db:
+            return selections.selection(db, selection_id)
+
     def selection_page(
-        self, selection_id: int, *, offset: int = 0, limit: int = 100, search: str = ""
+        self,
+        selection_id: int,
+        *,
+        offset: int = 0,
+        limit: int = 100,
+        search: str = "",
+        sort: int = 0,
+        descending: bool = False,
     ) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-        """Headers and some rows of a selection; with a search, only rows that contain its text."""
+        """Headers and some rows of a selection; with a search, only rows that contain its text.
+
+        Args:
+            sort: Position of the header to sort by.
+        """
         with self.reading() as db:
             schema = crm.load_schema(db)
             chosen = selections.selection(db, selection_id)
             headers = selections.columns(schema, schema.entity(chosen.entity))
-            rows = selections.members(db, schema, chosen, offset=offset, limit=limit, search=search)
+            rows = selections.members(
+                db,
+                schema,
+                chosen,
+                offset=offset,
+                limit=limit,
+                search=search,
+                sort=sort,
+                descending=descending,
+            )
             return headers, rows
+
+    def find_others(
+        self, selection_id: int, search: str, *, limit: int = 50
+    ) -> list[tuple[int, str]]:
+        """Records that contain a text and are not in a selection yet: id and name."""
+        with self.reading() as db:
+            schema = crm.load_schema(db)
+            chosen = selections.selection(db, selection_id)
+            return selections.others(db, schema, chosen, search=search, limit=limit)
+
+    def add_members(self, selection_id: int, ids: list[int]) -> Selection:
+        """Put records into a selection."""
+        with self.writing() as db:
+            selections.add_members(db, selections.selection(db, selection_id), ids)
+            return selections.selection(db, selection_id)
+
+    def remove_members(self, selection_id: int, ids: list[int]) -> Selection:
+        """Take records out of a selection; they stay in the CRM."""
+        with self.writing() as db:
+            selections.remove_members(db, selections.selection(db, selection_id), ids)
+            return selections.selection(db, selection_id)
+
+    def combine_selections(
+        self, first: int, second: int, *, how: Combination, title: str
+    ) -> Selection:
+        """Make a selection of two others of the same entity.
+
+        Raises:
+            SettingsError: They are of different entities, or the new one has no name.
+        """
+        with self.writing() as db:
+            made = selections.combine(
+                db,
+                crm.load_schema(db),
+                selections.selection(db, first),
+                selections.selection(db, second),
+                how=how,
+                title=title,
+                at=datetime.now().replace(microsecond=0),
+            )
+            return selections.selection(db, made)
+
+    def settable(self, selection_id: int) -> tuple[Target, ...]:
+        """The fields that can be set for all members: those of which a record has one value."""
+        with self.reading() as db:
+            entity = selections.selection(db, selection_id).entity
+            return tuple(
+                target
+                for target in crm.load_schema(db).targets()
+                if target.entity.id == entity
+                and not target.multiple
+                and not target.field.composed
+                and target.field.type is not FieldType.ID
+            )
+
+    def new_import_from_selection(
+        self, selection_id: int, target_id: str, value: str
+    ) -> ImportSession:
+        """Start an import that sets one field for all members; it waits at its preview.
+
+        Its rows are the members' ids and the value; a blank value clears the field.
+
+        Raises:
+            SettingsError: The field cannot be set so, or the selection has no members.
+        """
+        found = [target for target in self.settable(selection_id) if target.id == target_id]
+        if not found:
+            raise SettingsError(
+                "This field cannot be set for all members.",
+                where=target_id,
+                mend="Choose a field of which a record has one value.",
+            )
+        target = found[0]
+        session = self.new_import()
+        stem = f"{target_id.replace('.', '-')}-of-selection-{selection_id}"
+        path = session.upload_folder / f"set-{stem}.csv"
+        try:
+            with self.reading() as db:
+                schema, chosen = crm.load_schema(db), selections.selection(db, selection_id)
+                selections.write_value_list(db, schema, chosen, target, value.strip(), path)
+            session.load(path, header_row=1)
+        except CrmkitError:
+            self.discard(session.id)
+            raise
+        session.mapping = Mapping(
+            columns=(
+                ColumnMapping(column="c1", target=f"{target.entity.id}.id", reason=CHOSEN),
+                ColumnMapping(column="c2", target=target.id, reason=CHOSEN),
+            )
+        )
+        session.settings = Settings(blanks_clear=not value.strip()).with_rule(
+            target.entity, match_key="id", action=Action.REPLACE
+        )
+        session.step = "preview"
+        return session
 
     def selection_count(self, selection_id: int, *, search: str = "") -> int:
         """How many rows of a selection contain a text."""
@@ -336,7 +563,10 @@ class Workspace:
         with self.reading() as db:
             schema = crm.load_schema(db)
             chosen = selections.selection(db, selection_id)
-            stem = f"batch-{chosen.batch_id}-{chosen.entity}-{chosen.kind}"
+            origin = f"selection-{chosen.id}"
+            if chosen.batch_id is not None:
+                origin = f"batch-{chosen.batch_id}"
+            stem = f"{origin}-{chosen.entity}-{chosen.kind}"
             path = self.path / "exports" / f"{stem}.{ending}"
             selections.export(db, schema, chosen, path)
         return path
@@ -483,7 +713,7 @@ class ImportSession:
 
     def _find_batch(self) -> Batch | None:
         with self.workspace.reading() as db:
-            found = list(_batches(db, crm.load_schema(db), import_id=self.id))
+            found = _batches(db, crm.load_schema(db), import_id=self.id)
         return found[0] if found else None
 
     # --- source ----------------------------------------------------------------------------
@@ -884,6 +1114,52 @@ class ImportSession:
         )
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
+    # --- held back -------------------------------------------------------------------------
+
+    def held_back(self) -> int:
+        """How many rows the preview made last holds back; 0 when there is none."""
+        if not self._state.get("plan"):
+            return 0
+        with self.reading() as db:
+            return held_back.count(db, self._outline())
+
+    def held_back_page(
+        self, *, offset: int = 0, limit: int = 100
+    ) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+        """Headers and some rows held back: the row's number, its cells, and the reason.
+
+        Raises:
+            PlanError: There is no preview.
+        """
+        plan = self._made_plan()
+        with self.reading() as db:
+            rows = held_back.page(db, plan, self.staged, offset=offset, limit=limit)
+        return ("Row", *held_back.headers(self.staged)), rows
+
+    def export_held_back(self, *, ending: str = "xlsx") -> Path:
+        """Write the rows held back to a file in the folder `exports`, to mend and import again.
+
+        It has the source's headers in their order, and a last column with the reason.
+
+        Args:
+            ending: `xlsx` or `csv`.
+
+        Raises:
+            PlanError: There is no preview, or it holds nothing back.
+        """
+        plan = self._made_plan()
+        path = self.workspace.path / "exports" / f"held-back-{self.id}.{ending}"
+        with self.reading() as db:
+            if not held_back.count(db, plan):
+                raise PlanError("No row is held back.", mend="There is nothing to export.")
+            held_back.export(db, plan, self.staged, path)
+        return path
+
+    def _made_plan(self) -> Plan:
+        if not self._state.get("plan"):
+            raise PlanError("There is no preview yet.", mend="Make the preview first.")
+        return self._outline()
+
     # --- commit ----------------------------------------------------------------------------
 
     def commit(self, *, progress: Progress = _no_progress, back_up: bool = True) -> Batch:
@@ -992,18 +1268,28 @@ def _safe_id(import_id: str) -> str:
     return import_id
 
 
-def _batches(db: Database, schema: Schema, import_id: str | None = None) -> Iterator[Batch]:
+def _batches(db: Database, schema: Schema, import_id: str | None = None) -> tuple[Batch, ...]:
     rows = db.records(
         sql(
-            "select id, import_id, committed_at, committed_by, source, row_count, backup"
-            " from crm.batch where {all} or import_id = {import_id} order by id desc",
-            all=import_id is None,
-            import_id=import_id,
+            "select id, import_id, committed_at, committed_by, source, row_count, backup, kind,"
+            " undoes, written from crm.batch order by id desc"
         )
     )
+    # Newest first: whether an undo still stands is known when its batch comes up.
+    undone: dict[int, int] = {}
+    found = []
     for row in rows:
-        written = {entity.id: written_counts(db, entity, row["id"]) for entity in schema.entities}
-        yield Batch(**row, written=written)
+        if row["undoes"] is not None and row["id"] not in undone:
+            undone.setdefault(row["undoes"], row["id"])
+        written = {entity.id: {"new": 0, "changed": 0} for entity in schema.entities}
+        row["written"] = written | json.loads(row["written"])
+        row["kind"] = BatchKind(row["kind"])
+        found.append(Batch(**row, undone_by=undone.get(row["id"])))
+    return tuple(b for b in found if import_id is None or b.import_id == import_id)
+
+
+def _after_backup(progress: Progress) -> Progress:
+    return lambda fraction, text: progress(0.1 + 0.9 * fraction, text)
 
 
 def _sha256(path: Path) -> str:
