@@ -174,22 +174,15 @@ class Desk:
             self.message.clear()
             self.busy.show(0.0, "Starting")
 
-        def finish(result: R) -> None:
+        def end(after: Callable[[], None]) -> None:
             if not self._next():
-                done(result)
+                after()
                 self.on_change()
 
-        def fail(_: Exception) -> None:
-            if not self._next():
-                ended()
-                self.on_change()
-
-        def stop() -> None:
-            if not self._next():
-                if not aside:
-                    self.tell("Stopped.", mend="Nothing was changed.", level=NoticeLevel.INFO)
-                ended()
-                self.on_change()
+        def stopped() -> None:
+            if not aside:
+                self.tell("Stopped.", mend="Nothing was changed.", level=NoticeLevel.INFO)
+            ended()
 
         def report_to(progress: Progress) -> Progress:
             # The bar is moved without the handler's lock: the work may hold the session's lock,
@@ -204,9 +197,9 @@ class Desk:
         job = Job(
             lambda progress: work(report_to(progress)),
             handler=self.handler,
-            on_done=finish,
-            on_failed=fail,
-            on_cancelled=stop,
+            on_done=lambda result: end(functools.partial(done, result)),
+            on_failed=lambda _: end(ended),
+            on_cancelled=lambda: end(stopped),
             interrupt=self._interrupt,
         )
         # Known before it begins: it may end before the next line.

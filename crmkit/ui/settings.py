@@ -27,7 +27,6 @@ from crmkit.settings import (
     UnknownItem,
     Write,
     apply_preset,
-    faults,
     imported,
 )
 from crmkit.ui import markup
@@ -82,9 +81,9 @@ class SettingsPanel(Panel):
         for part in self._parts():
             part.show(settings)
         self._consequences.show()
+        self._lists.forget()
         self._report()
-        if not self.desk.working:
-            self.desk.run(self._look_up, self._looked_up, aside=True)
+        self._look()
 
     def leave(self) -> None:
         self._consequences.leave()
@@ -96,7 +95,13 @@ class SettingsPanel(Panel):
         self.desk.give_way()
         self.desk.session.settings = chosen
         self._report()
-        self._consequences.changed()
+        if self._lists.known:
+            self._consequences.changed()
+        else:
+            self._look()
+
+    def _look(self) -> None:
+        self.desk.run(self._look_up, self._looked_up, aside=True)
 
     def _parts(self) -> tuple[SettingsPart, ...]:
         return (self._rows, self._lists, self._children, self._privacy, self._fields)
@@ -132,7 +137,8 @@ class SettingsPanel(Panel):
         rule = settings.rule(entity)
         label = entity.labels["en"]
         keys = [(key.labels["en"], key.id) for key in entity.match_keys]
-        keys.append((f"None - do not import {entity.plural['en'].lower()}", DO_NOT_IMPORT))
+        if entity.parent:
+            keys.append((f"None - do not import {entity.plural['en'].lower()}", DO_NOT_IMPORT))
         match = dropdown("Duplicate match:", keys, rule.match_key)
         action = dropdown("Action:", [(a.label, a) for a in Action], rule.action)
         explained = w.HTML(markup.paragraph(rule.action.explained, style="ck-hint"))
@@ -294,6 +300,16 @@ class _ListsPart(SettingsPart):
         self._maps: dict[str, ValueMap] = {}
         self._rules: dict[str, w.Dropdown] = {}
         self._declined: set[tuple[str, str]] = set()
+        self._mapped_then: set[tuple[str, str]] = set()
+
+    @property
+    def known(self) -> bool:
+        """Whether the file's values have been looked at."""
+        return self._values is not None
+
+    def forget(self) -> None:
+        """The file or its mapping may be another: its values must be looked at again."""
+        self._values = None
 
     def update(self, settings: Settings) -> None:
         mapped = self._mapped()
@@ -314,6 +330,11 @@ class _ListsPart(SettingsPart):
     ) -> None:
         """Show the values that were found in the file."""
         self._values, self._items = values, items
+        self._mapped_then = {
+            (list_id, text.casefold())
+            for list_id, rule in settings.lists.items()
+            for text in rule.values
+        }
         self._fill_maps(settings)
         self.summarise(settings)
 
@@ -374,7 +395,7 @@ class _ListsPart(SettingsPart):
         settings = self.desk.session.settings
         values = {**settings.list_rule(list_id).values}
         for text, item in chosen.items():
-            values = {key: old for key, old in values.items() if key.lower() != text.lower()}
+            values = {key: old for key, old in values.items() if key.casefold() != text.casefold()}
             if item:
                 values[text] = item
             else:
@@ -384,22 +405,21 @@ class _ListsPart(SettingsPart):
 
     def _unknown(self, list_id: str, settings: Settings) -> list[MappedValue]:
         """The values that the list does not have, with the user's choices of this minute."""
-        chosen = {text.lower(): item for text, item in settings.list_rule(list_id).values.items()}
+        chosen = {
+            text.casefold(): item for text, item in settings.list_rule(list_id).values.items()
+        }
         found = []
         for value in self._values or ():
-            mapped = chosen.get(value.text.lower(), "")
-            if value.list != list_id or (value.item and not mapped and not self._was_mapped(value)):
+            mapped = chosen.get(value.text.casefold(), "")
+            # Its item came from the value map, which may be another now, or from the list.
+            then = (list_id, value.text.casefold()) in self._mapped_then
+            if value.list != list_id or (value.item and not mapped and not then):
                 continue
             declined = (list_id, value.text) in self._declined
             found.append(
                 MappedValue(value.text, value.rows, mapped, "" if declined else value.suggestion)
             )
         return found
-
-    @staticmethod
-    def _was_mapped(value: ListValue) -> bool:
-        # An item of another name comes from the value map, as it was when the file was looked at.
-        return value.item.strip().lower() != value.text.strip().lower()
 
     def _fill_maps(self, settings: Settings) -> None:
         for list_id, value_map in self._maps.items():

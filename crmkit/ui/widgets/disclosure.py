@@ -25,7 +25,7 @@ class Disclosure(Component):
     _css = style("disclosure")
     title = traitlets.Unicode().tag(sync=True)
     summary = traitlets.Unicode().tag(sync=True)
-    opened = traitlets.Bool(False).tag(sync=True)
+    opened = traitlets.Bool(default_value=False).tag(sync=True)
 
     def __init__(
         self,
