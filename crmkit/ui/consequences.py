@@ -38,7 +38,7 @@ class ConsequencesBox:
                 self._text,
             ]
         )
-        self.widget.add_class("ck-rule")
+        self.widget.add_class("ck-compared")
         self._timer: threading.Timer | None = None
         self._version = 0
 

@@ -15,10 +15,10 @@ from crmkit.preview import RecordDetail
 from crmkit.settings import Action
 from crmkit.ui import markup
 from crmkit.ui.desk import Desk, button
-from crmkit.ui.parts import Part
+from crmkit.ui.parts import Part, offer
 from crmkit.workspace import ImportSession
 
-_WIDTH: Final = {"description_width": "130px"}
+_WIDTH: Final = {"description_width": "120px"}
 _MOST_LISTED: Final = 200
 """Decisions listed on the screen; the rest is counted."""
 
@@ -82,6 +82,7 @@ class _RecordBox:
             description=f"{label}, find:",
             placeholder="Name or ID in the CRM",
             style=_WIDTH,
+            layout=_layout(),
             continuous_update=False,
         )
         self._found = _choice("This is:", [])
@@ -91,7 +92,9 @@ class _RecordBox:
         )
 
         self._field = _choice(f"{label}, field:", [])
-        self._text = w.Text(description="Outcome:", style=_WIDTH, continuous_update=False)
+        self._text = w.Text(
+            description="Outcome:", style=_WIDTH, layout=_layout(), continuous_update=False
+        )
         self._set = button("Set", self._set_cell, desk)
         self._editing = w.VBox([self._field, w.HBox([self._text, self._set])])
 
@@ -100,10 +103,9 @@ class _RecordBox:
             [
                 self._head,
                 self._candidates,
-                self._none,
                 self._not_same,
                 self._finding,
-                w.HBox([self._action, button("Take this action", self._act, desk)]),
+                w.HBox([self._action, button("Use this action", self._act, desk)]),
                 self._editing,
                 self._undo,
             ]
@@ -129,9 +131,8 @@ class _RecordBox:
                 self._desk,
             )
             for candidate in detail.candidates
-        ]
+        ] + ([self._none] if detail.candidates else [])
         known = any(field.existing is not None for field in detail.fields)
-        _when(self._none, shown=bool(detail.candidates))
         _when(self._not_same, shown=known and not detail.candidates)
         _when(self._finding, shown=detail.status is Status.NEW or bool(detail.candidates))
         _when(self._undo, shown=bool(detail.decided))
@@ -146,10 +147,7 @@ class _RecordBox:
         options = [(field.label, field.target) for field in detail.fields if field.target]
         _when(self._editing, shown=bool(options))
         if tuple(self._field.options) != tuple(options):
-            chosen = self._field.value
-            self._field.options = options
-            if not other and chosen in {target for _, target in options}:
-                self._field.value = chosen
+            offer(self._field, options, keep=not other)
         if other:
             self._show_cell(None)
 
@@ -197,7 +195,7 @@ class _RecordBox:
                 mend="Type less of it, or the ID.",
             )
             return
-        self._found.options = [(label, record_id) for record_id, label in found]
+        offer(self._found, [(label, record_id) for record_id, label in found])
         _when(self._found, shown=True)
         _when(self._take, shown=True)
 
@@ -264,7 +262,7 @@ class ShownDecisions:
         """Offer the entities of the preview."""
         options = [(entity.plural["en"], entity.id) for entity in entities]
         if tuple(self._entity.options) != tuple(options):
-            self._entity.options = options
+            offer(self._entity, options, keep=True)
         self._close()
 
     def _ask(self) -> None:
@@ -336,7 +334,7 @@ def _choice(label: str, options: Sequence[Any], value: Any = None) -> w.Dropdown
         description=label,
         options=options,
         style=_WIDTH,
-        layout=w.Layout(width="400px", max_width="100%"),
+        layout=_layout(),
     )
     if value is not None:
         made.value = value
@@ -345,3 +343,8 @@ def _choice(label: str, options: Sequence[Any], value: Any = None) -> w.Dropdown
 
 def _when(widget: w.Widget, *, shown: bool) -> None:
     widget.layout.display = "" if shown else "none"
+
+
+def _layout() -> w.Layout:
+    # One for each control: a control is hidden through its layout.
+    return w.Layout(width="320px", max_width="100%")

@@ -45,3 +45,15 @@ def dropdown(label: str, options: Sequence[Any], value: Any = None) -> w.Dropdow
 def check(label: str) -> w.Checkbox:
     """A box to tick, with its label."""
     return w.Checkbox(description=label, indent=False, layout=w.Layout(width="100%"))
+
+
+def offer(control: w.Dropdown, options: Sequence[Any], *, keep: bool = False) -> None:
+    """Give a list other options; the first is chosen, or what was, where it is kept and still there.
+
+    A list that was empty would go on showing nothing, though its options can be seen.
+    """
+    chosen = control.value
+    control.options = options
+    control.index = 0 if options else None
+    if keep and chosen in {value for _, value in options}:
+        control.value = chosen

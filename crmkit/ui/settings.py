@@ -13,6 +13,7 @@ from typing import Any, Final
 import ipywidgets as w
 
 from crmkit.entities import LISTS, LISTS_WITHOUT_DEFAULT, Entity, FieldType, Target
+from crmkit.lists import ListValue
 from crmkit.settings import (
     DO_NOT_IMPORT,
     PRESETS,
@@ -35,7 +36,6 @@ from crmkit.ui.desk import Desk, Panel, button
 from crmkit.ui.handling import Progress
 from crmkit.ui.parts import Part, check, dropdown
 from crmkit.ui.widgets import MappedValue, ValueMap
-from crmkit.workspace import ListValue
 
 _NO_BASIS: Final = "None"
 
@@ -199,7 +199,10 @@ class _Presets:
     def show(self, settings: Settings) -> None:
         """Mark the job that the settings are."""
         preferences = self._desk.session.workspace.preferences
-        same = [p.id for p in PRESETS if apply_preset(settings, p, preferences) == settings]
+        spelt = settings
+        for entity in self._desk.session.workspace.schema.entities:
+            spelt = spelt.with_rule(entity)  # a rule that is not named is the same as its default
+        same = [p.id for p in PRESETS if apply_preset(spelt, p, preferences) == spelt]
         # Two jobs may come to the same settings: the one that was clicked is meant.
         chosen = self._last if self._last in same else next(iter(same), "")
         for preset in PRESETS:
