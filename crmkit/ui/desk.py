@@ -6,6 +6,7 @@ a worker thread, one piece of work at a time.
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Callable, Sequence
 from logging.handlers import RotatingFileHandler
@@ -99,6 +100,8 @@ class Desk:
         self.on_change: Callable[[], None] = lambda: None
         self.go: Callable[[str], None] = lambda _: None
         self._job: Job[Any] | None = None
+        self._aside = False
+        self._waiting: Callable[[], None] | None = None
 
     @property
     def session(self) -> ImportSession:
@@ -122,8 +125,8 @@ class Desk:
 
     @property
     def working(self) -> bool:
-        """Whether long work is under way."""
-        return self._job is not None and self._job.running
+        """Whether long work is under way that must end before anything else."""
+        return self._job is not None and not self._aside
 
     def run(
         self,
@@ -131,6 +134,7 @@ class Desk:
         done: Callable[[R], None],
         *,
         ended: Callable[[], None] = lambda: None,
+        aside: bool = False,
     ) -> None:
         """Do long work beside the screen.
 
@@ -138,53 +142,87 @@ class Desk:
             work: Is given a progress function; runs in a thread.
             done: Is given the work's result.
             ended: Called when the work failed or was cancelled, after that was shown.
+            aside: Nobody asked for it: it shows no bar, does not begin while other work is under
+                way, and is stopped without a word as soon as other work is wanted.
         """
+        if aside and (self.working or self._waiting is not None):
+            return
         if self.working:
             self.tell("Something is being worked on already.", mend="Wait, or cancel it first.")
             return
-        self.message.clear()
-        self.busy.show(0.0, "Starting")
+        if self._job is not None:
+            self._waiting = functools.partial(self._start, work, done, ended, aside=aside)
+            self.give_way()
+            return
+        self._start(work, done, ended, aside=aside)
 
-        def finish(result: R) -> None:
-            self.busy.hide()
-            self._job = None
-            done(result)
-            self.on_change()
+    def give_way(self) -> None:
+        """Stop work that nobody asked for, so that what the user does now need not wait for it."""
+        if self._aside:
+            self.cancel()
 
-        def fail(_: Exception) -> None:
-            self.busy.hide()
-            self._job = None
+    def _start(
+        self,
+        work: Callable[[Progress], R],
+        done: Callable[[R], None],
+        ended: Callable[[], None],
+        *,
+        aside: bool,
+    ) -> None:
+        self._aside = aside
+        if not aside:
+            self.message.clear()
+            self.busy.show(0.0, "Starting")
+
+        def end(after: Callable[[], None]) -> None:
+            if not self._next():
+                after()
+                self.on_change()
+
+        def stopped() -> None:
+            if not aside:
+                self.tell("Stopped.", mend="Nothing was changed.", level=NoticeLevel.INFO)
             ended()
-            self.on_change()
-
-        def stop() -> None:
-            self.busy.hide()
-            self._job = None
-            self.tell("Stopped.", mend="Nothing was changed.", level=NoticeLevel.INFO)
-            ended()
-            self.on_change()
 
         def report_to(progress: Progress) -> Progress:
             # The bar is moved without the handler's lock: the work may hold the session's lock,
             # for which a callback that holds the handler's lock may be waiting.
             def report(fraction: float, text: str) -> None:
                 progress(fraction, text)
-                self.busy.show(fraction, text)
+                if not aside:
+                    self.busy.show(fraction, text)
 
             return report
 
-        self._job = Job(
+        job = Job(
             lambda progress: work(report_to(progress)),
             handler=self.handler,
-            on_done=finish,
-            on_failed=fail,
-            on_cancelled=stop,
+            on_done=lambda result: end(functools.partial(done, result)),
+            on_failed=lambda _: end(ended),
+            on_cancelled=lambda: end(stopped),
             interrupt=self._interrupt,
-        ).start()
+        )
+        # Known before it begins: it may end before the next line.
+        self._job = job
+        job.start()
+
+    def _next(self) -> bool:
+        """Put the work away; whether other work, which it gave way to, has begun in its place."""
+        self.busy.hide()
+        self._job, self._aside = None, False
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting()
+        return waiting is not None
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for the work under way; for notebooks that run from top to bottom, and tests."""
-        return self._job is None or self._job.wait(timeout)
+        while (job := self._job) is not None:
+            if not job.wait(timeout):
+                return False
+            if job is self._job:
+                break
+        return True
 
     def cancel(self) -> None:
         """Stop the work under way."""
@@ -215,6 +253,9 @@ class Panel:
 
     def show(self) -> None:
         """Bring the panel up to date with the session."""
+
+    def leave(self) -> None:
+        """Another screen takes its place: end what only matters here."""
 
     def ready(self) -> bool:
         """Whether the step after this one can be entered."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import ipywidgets as w
 
+from crmkit.entities import LEGAL_BASES, WITHDRAWN
 from crmkit.ui import markup
 from crmkit.ui.desk import Desk, Panel, button
 from crmkit.ui.handling import NoticeLevel
@@ -44,6 +45,9 @@ class HomePanel(Panel):
         self._business = w.Text(
             description="Default business:", style={"description_width": "140px"}
         )
+        self._basis = w.Dropdown(
+            description="Default legal basis:", style={"description_width": "140px"}
+        )
         self._country = w.Dropdown(description="Own country:", style={"description_width": "140px"})
         preferences = w.VBox(
             [
@@ -51,6 +55,7 @@ class HomePanel(Panel):
                 self._mandatory,
                 self._category,
                 self._business,
+                self._basis,
                 self._country,
                 button("Save preferences", self._save, desk),
             ]
@@ -100,6 +105,11 @@ class HomePanel(Panel):
         self._mandatory.value = preferences.mandatory_company
         self._category.value = preferences.default_category
         self._business.value = preferences.default_business
+        bases = [name for name, _ in LEGAL_BASES if name != WITHDRAWN]
+        if preferences.default_legal_basis and preferences.default_legal_basis not in bases:
+            bases.append(preferences.default_legal_basis)
+        self._basis.options = [("None", ""), *((name, name) for name in bases)]
+        self._basis.value = preferences.default_legal_basis
         self._country.options = workspace.countries()
         self._country.value = preferences.country
 
@@ -144,6 +154,7 @@ class HomePanel(Panel):
             mandatory_company=self._mandatory.value,
             default_category=self._category.value.strip(),
             default_business=self._business.value.strip(),
+            default_legal_basis=self._basis.value,
             country=self._country.value,
         )
         self.desk.tell("The preferences are saved.", level=NoticeLevel.SUCCESS)

@@ -15,6 +15,7 @@ from crmkit.plan import Balance, Status
 from crmkit.preview import Also, RecordDetail, RowFilter
 from crmkit.staging import Column
 from crmkit.ui import markup
+from crmkit.ui.decisions import DecisionList, RowDecisions, ShownDecisions
 from crmkit.ui.desk import Desk, Panel, button
 from crmkit.ui.handling import NoticeLevel
 from crmkit.ui.widgets import (
@@ -31,7 +32,7 @@ from crmkit.ui.widgets import (
 from crmkit.workspace import Batch, ImportSession, Preview
 
 _PAUSE = 0.8
-"""Seconds after the last check box before the preview is made anew."""
+"""Seconds after the last check box or decision before the preview is made anew."""
 
 
 class PreviewRows:
@@ -79,13 +80,20 @@ class PreviewPanel(Panel):
         )
         self._really = w.VBox()
         self._issues = button("Save the list of issues", self._save_issues, desk)
-        side = w.VBox([self._compare])
+        self._row_decisions = RowDecisions(desk, self._soon)
+        self._shown_decisions = ShownDecisions(
+            desk, shown=lambda: self._grid.total if self._grid else 0, decided=self._soon
+        )
+        self._decisions = DecisionList(desk)
+        side = w.VBox([self._compare, self._row_decisions.widget])
         side.add_class("ck-side")
         split = w.HBox([self._rows, side])
         split.add_class("ck-split")
         self.body.children = [
             self._balance,
             self._chips,
+            self._decisions.widget,
+            self._shown_decisions.widget,
             split,
             w.HBox([self._import, self._issues, self._download]),
             self._really,
@@ -112,6 +120,14 @@ class PreviewPanel(Panel):
     def leave_out(self, row_no: int, *, left_out: bool) -> None:
         """Leave a row out, or take it in again; the preview follows after a short pause."""
         self.desk.session.leave_out([row_no], left_out=left_out)
+        self._soon()
+
+    def leave(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _soon(self) -> None:
+        """What is shown is old: make it anew when nothing more was decided for a moment."""
         self._import.disabled = True
         if self._timer is not None:
             self._timer.cancel()
@@ -128,6 +144,8 @@ class PreviewPanel(Panel):
         self._preview = preview
         self._balance.value = _balance_table(preview)
         self._show_chips(preview)
+        self._decisions.show()
+        self._shown_decisions.show(preview.plan.entities)
         # Preview nothing that writes: only records that are new or changed make an import.
         writes = sum(
             item.records[s] for item in preview.balance for s in (Status.NEW, Status.CHANGED)
@@ -158,7 +176,9 @@ class PreviewPanel(Panel):
     def _focus_row(self, row_no: int) -> None:
         self._focus = row_no
         if self._preview is not None and not self.desk.working:
-            self._compare.sections = [_section(part) for part in self._preview.detail(row_no)]
+            details = self._preview.detail(row_no)
+            self._compare.sections = [_section(part) for part in details]
+            self._row_decisions.show(details)
 
     def _show_chips(self, preview: Preview) -> None:
         """A row of chips for each entity's statuses, and one for everything else."""
@@ -309,12 +329,11 @@ def _balance_row(item: Balance, statuses: Sequence[Status]) -> list[str | int]:
 
 
 def _section(detail: RecordDetail) -> ComparedSection:
+    several = len(detail.rows) > 1
     problems = detail.problems
     if detail.candidates:
-        problems = (
-            *problems,
-            "It could be: " + "; ".join(c.label for c in detail.candidates) + ".",
-        )
+        labels = "; ".join(candidate.label for candidate in detail.candidates)
+        problems = (*problems, f"It could be: {labels}.")
     return ComparedSection(
         title=detail.title,
         status=detail.status.value if detail.status else "none",
@@ -322,7 +341,22 @@ def _section(detail: RecordDetail) -> ComparedSection:
         action_reason=detail.action_reason,
         problems=problems,
         fields=tuple(
-            ComparedField(field.label, field.existing, field.incoming, field.outcome, field.changed)
+            ComparedField(
+                field.label,
+                field.existing,
+                field.incoming,
+                field.outcome,
+                field.changed,
+                f"from row {field.from_row}" if several and field.from_row is not None else "",
+            )
             for field in detail.fields
         ),
+        together=f"These rows of the file are this one record: {_numbers(detail.rows)}."
+        if several
+        else "",
+        decided=detail.decided,
     )
+
+
+def _numbers(rows: Sequence[int]) -> str:
+    return ", ".join(f"{row:,}" for row in rows)

@@ -90,7 +90,7 @@ class Wizard:
 
     def home(self) -> None:
         """Show the Home screen."""
-        self._step = ""
+        self._leave()
         self.desk.session = None
         self._location.set(**{"import": None})
         self._home.show()
@@ -110,12 +110,18 @@ class Wizard:
         """Show a step, when all steps before it are done."""
         if step not in self._open_steps():
             return
+        self._leave()
         self._step = step
         self.desk.session.step = step
         panel = self._panels[step]
         panel.show()
         self._screen.children = [panel.widget]
         self._refresh()
+
+    def _leave(self) -> None:
+        if self._step:
+            self._panels[self._step].leave()
+        self._step = ""
 
     def _take(self, session: ImportSession) -> None:
         self.desk.session = session

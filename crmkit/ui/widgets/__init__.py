@@ -6,6 +6,7 @@ They are plain browser modules, so the same widget runs in JupyterLab and in Voi
 from crmkit.ui.widgets.base import Component, Event
 from crmkit.ui.widgets.chips import Chip, FilterChips
 from crmkit.ui.widgets.comparison import ComparedField, ComparedSection, Comparison
+from crmkit.ui.widgets.disclosure import Disclosure
 from crmkit.ui.widgets.downloader import Downloader
 from crmkit.ui.widgets.grid import Grid, GridColumn, GridKind, GridSource
 from crmkit.ui.widgets.guard import ConnectionGuard
@@ -14,6 +15,7 @@ from crmkit.ui.widgets.mapping_table import MappingRow, MappingTable, Target, Ta
 from crmkit.ui.widgets.message import Message
 from crmkit.ui.widgets.stepper import Step, Stepper, StepState
 from crmkit.ui.widgets.uploader import Uploader
+from crmkit.ui.widgets.value_map import MappedValue, ValueMap
 
 __all__ = [
     "Chip",
@@ -22,6 +24,7 @@ __all__ = [
     "Comparison",
     "Component",
     "ConnectionGuard",
+    "Disclosure",
     "Downloader",
     "Event",
     "FilterChips",
@@ -30,6 +33,7 @@ __all__ = [
     "GridKind",
     "GridSource",
     "Location",
+    "MappedValue",
     "MappingRow",
     "MappingTable",
     "Message",
@@ -39,4 +43,5 @@ __all__ = [
     "Target",
     "TargetGroup",
     "Uploader",
+    "ValueMap",
 ]

@@ -14,13 +14,18 @@ from crmkit.ui.widgets.base import Component, script, style
 
 @dataclass(frozen=True)
 class ComparedField:
-    """One field of a record; None is an empty cell."""
+    """One field of a record; None is an empty cell.
+
+    Attributes:
+        origin: Where the incoming value comes from, when rows were brought together.
+    """
 
     label: str
     existing: str | None
     incoming: str | None
     outcome: str | None
     changed: bool
+    origin: str = ""
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,8 @@ class ComparedSection:
         match_reason: Why it is, or is not, a record that the CRM has.
         action_reason: Why it is added, changed or left as it is.
         problems: What is wrong with it, each in a sentence.
+        together: Which rows of the file are this one record, when there are several.
+        decided: What the user decided about it, each in a sentence.
     """
 
     title: str
@@ -40,6 +47,8 @@ class ComparedSection:
     action_reason: str = ""
     problems: tuple[str, ...] = ()
     fields: tuple[ComparedField, ...] = ()
+    together: str = ""
+    decided: tuple[str, ...] = ()
 
 
 class Comparison(Component):

@@ -11,7 +11,7 @@ export default {
       );
     }
 
-    function section({ title, status, match_reason, action_reason, problems, fields }) {
+    function section({ title, status, match_reason, action_reason, problems, fields, together, decided }) {
       return make(
         "section",
         { class: "ck-compare", "aria-label": title },
@@ -23,6 +23,14 @@ export default {
               ...problems.map((problem) => make("li", {}, icon("problem"), make("span", {}, problem))),
             )
           : null,
+        decided.length
+          ? make(
+              "ul",
+              { class: "ck-compare-decided", "aria-label": "Decisions" },
+              ...decided.map((sentence) => make("li", {}, icon("done"), make("span", {}, sentence))),
+            )
+          : null,
+        together ? make("p", { class: "ck-compare-reason" }, together) : null,
         match_reason ? make("p", { class: "ck-compare-reason" }, match_reason) : null,
         action_reason ? make("p", { class: "ck-compare-reason" }, action_reason) : null,
         fields.length ? table(title, fields) : null,
@@ -50,17 +58,18 @@ export default {
         {},
         make("th", { scope: "row" }, field.label),
         cell(field.existing),
-        cell(field.incoming),
+        cell(field.incoming, null, null, field.origin),
         cell(field.outcome, field.changed ? tag : null, tag),
       );
     }
 
-    function cell(value, tint = null, tag = null) {
+    function cell(value, tint = null, tag = null, origin = "") {
       return make(
         "td",
         { class: tint ? `ck-compare-${tint}` : null },
         filled(value) ? make("span", { class: "ck-compare-value" }, value) : make("span", { class: "ck-none" }, "–"),
         tag ? make("span", { class: `ck-tag ck-tag-${tag}` }, tag) : null,
+        origin ? make("span", { class: "ck-tag" }, origin) : null,
       );
     }
 
