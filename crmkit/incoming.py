@@ -1,7 +1,7 @@
 """The incoming cells: what the source says, typed, in the fields that its columns are mapped to.
 
-Nothing is copied here: `cells_sql` is a query over the staged rows that later steps read from. A
-cell that cannot be read is null in it and an issue beside it.
+The cells are cleaned and typed once, into the table `cell` that later steps read from. A cell that
+cannot be read is null in it and an issue beside it.
 """
 
 from __future__ import annotations
@@ -156,31 +156,52 @@ def _cells_of(
     return [Cell(target, column, raw, header)]
 
 
-def cells_sql(cells: Cells, wanted: Iterable[Cell]) -> Query:
-    """The typed cells of every row that is not left out: `row_no`, `iso`, one column per cell.
+def make_cell_table(db: Database, cells: Cells) -> None:
+    """Make `cell`: the typed cells of every row that is not left out, read once for all steps.
 
     `iso` is the code of the row's own country, or null; a reader of phone numbers falls back on
-    the matched company's country and then on the workspace's.
+    the matched company's country and then on the workspace's. `suspect` marks the few rows of
+    which `make_issues` has something to say.
     """
-    wanted = tuple(wanted)
-    listed = [cell for cell in wanted if cell.target.field.type is FieldType.LIST]
-    return sql(
-        "select raw.row_no, raw.iso {values} from ({raw}) as raw {joins}"
-        " where not exists (from left_out where left_out.row_no = raw.row_no)",
-        raw=_raw_sql(cells, wanted),
-        joins=join(" ", (_list_join(cell, name("raw", cell.column)) for cell in listed)),
-        values=_leading_comma(
-            sql("{value} as {column}", value=_value(cell, cells), column=name(cell.column))
-            for cell in wanted
-        ),
+    listed = [cell for cell in cells.cells if cell.target.field.type is FieldType.LIST]
+    suspect = (
+        sql("coalesce({condition}, false)", condition=fault.condition)
+        for cell in cells.cells
+        for fault in _noted(cell, cells)
+    )
+    db.run(
+        sql(
+            """
+            create or replace table cell as
+            select raw.row_no, raw.iso, {suspect} as suspect {values}
+            from ({raw}) as raw {joins}
+            where not exists (from left_out where left_out.row_no = raw.row_no)
+            """,
+            suspect=join(" or ", (sql("false"), *suspect)),
+            raw=_raw_sql(cells, cells.cells),
+            joins=join(" ", (_list_join(cell, name("raw", cell.column)) for cell in listed)),
+            values=_leading_comma(
+                sql("{value} as {column}", value=_value(cell, cells), column=name(cell.column))
+                for cell in cells.cells
+            ),
+        )
     )
 
 
-def _raw_sql(cells: Cells, wanted: Iterable[Cell]) -> Query:
-    """The cleaned texts of all staged rows, with the row's country."""
+def cells_sql(wanted: Iterable[Cell]) -> Query:
+    """Some of the typed cells of every row that is not left out: `row_no`, `iso`, the cells."""
+    return sql(
+        "select row_no, iso {columns} from cell",
+        columns=_leading_comma(name(cell.column) for cell in wanted),
+    )
+
+
+def _raw_sql(cells: Cells, wanted: Iterable[Cell], staged: Query | None = None) -> Query:
+    """The cleaned texts of all staged rows, or of those given, with the row's country."""
     country = cells.filling("company.country") or cells.filling("person.country")
     return sql(
-        "select staged.row_no, {iso} as iso {texts} from staged {join}",
+        "select staged.row_no, {iso} as iso {texts} from {staged} as staged {join}",
+        staged=staged or name("staged"),
         iso=sql("of_country.code") if country else sql("cast(null as varchar)"),
         texts=_leading_comma(
             sql("{raw} as {column}", raw=cell.raw, column=name(cell.column)) for cell in wanted
@@ -358,9 +379,10 @@ def make_list_values(db: Database, cells: Cells) -> None:
     """
     texts = [
         sql(
-            "select {list} as list, {raw} as text from staged",
+            "select {list} as list, {raw} as text from {staged} as staged",
             list=cell.target.field.list,
             raw=cell.raw,
+            staged=_different(cell),
         )
         for cell in cells.cells
         if cell.target.field.type is FieldType.LIST
@@ -420,6 +442,15 @@ def make_list_values(db: Database, cells: Cells) -> None:
     )
 
 
+def _different(cell: Cell) -> Query:
+    """The different contents of a cell's column: a million cells hold a few items."""
+    if not cell.header:
+        return sql("(select 1)")
+    if cell.target.child is not None and cell.target.child.whole:
+        return name("staged")  # such a cell also depends on the slot's first
+    return sql("(select distinct {column} from staged)", column=name(cell.header))
+
+
 def _make_given_items(db: Database, cells: Cells) -> None:
     """What the user said that values mean, on the normal form in which lists are compared."""
     db.run(sql("create or replace table given_item (list varchar, alias varchar, name varchar)"))
@@ -472,14 +503,20 @@ def make_issues(db: Database, cells: Cells) -> None:
             " mend varchar)"
         )
     )
+    db.run(
+        sql(
+            "create or replace temp table suspect as select staged.* from staged"
+            " join cell on cell.row_no = staged.row_no and cell.suspect"
+        )
+    )
     for cell in cells.cells:
-        # One narrow scan for each column: faults are rare and the columns are compressed.
         db.run(_cell_issues_sql(cell, cells))
         if cell.target.field.type is FieldType.LIST:
             db.run(_unknown_items_sql(cell, cells))
 
 
-def _cell_issues_sql(cell: Cell, cells: Cells) -> Query:
+def _noted(cell: Cell, cells: Cells) -> list[_Fault]:
+    """What makes a cell unusable, and lost zeros."""
     faults = _faults(cell)
     if (zeros := _lost_zeros(cell, cells)) is not None:
         restored = cells.settings.restore_zeros
@@ -499,6 +536,11 @@ def _cell_issues_sql(cell: Cell, cells: Cells) -> Query:
                 ),
             )
         )
+    return faults
+
+
+def _cell_issues_sql(cell: Cell, cells: Cells) -> Query:
+    faults = _noted(cell, cells)
     return sql(
         """
         insert into issue
@@ -507,7 +549,6 @@ def _cell_issues_sql(cell: Cell, cells: Cells) -> Query:
             select raw.row_no, {text} as value, case {level} end as level, case {code} end as code,
                 case {message} end as message, case {mend} end as mend
             from ({raw}) as raw
-            where not exists (from left_out where left_out.row_no = raw.row_no)
         )
         where code is not null
         """,
@@ -519,7 +560,7 @@ def _cell_issues_sql(cell: Cell, cells: Cells) -> Query:
         code=_when((f.condition, sql("{v}", v=f.code.value)) for f in faults),
         message=_when((f.condition, f.message) for f in faults),
         mend=_when((f.condition, f.mend) for f in faults),
-        raw=_raw_sql(cells, (cell,)),
+        raw=_raw_sql(cells, (cell,), name("suspect")),
     )
 
 

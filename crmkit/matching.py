@@ -120,7 +120,7 @@ def group_companies(db: Database, matcher: Matcher, persons: Matcher | None) -> 
                 )
             ),
             derived=derived,
-            cells=cells_sql(matcher.cells, wanted),
+            cells=cells_sql(wanted),
             filled=join("", (sql(" or {cell} is not null", cell=cell) for cell in filled)),
         )
     )
@@ -153,7 +153,7 @@ def group_children(db: Database, matcher: Matcher) -> None:
             keyed=matcher.table("keyed"),
             key=key,
             fallback=whole_name,
-            cells=cells_sql(matcher.cells, matcher.cells.of(person)),
+            cells=cells_sql(matcher.cells.of(person)),
             parent_rows=name(f"{person.parent}_row"),
             parents=name(f"{person.parent}_match"),
             parent_iso=name(f"{person.parent}_iso"),
@@ -351,7 +351,7 @@ def _make_known_person(db: Database, persons: Matcher) -> None:
             where key in (select key from ({known}))
             """,
             key=key,
-            cells=cells_sql(persons.cells, persons.cells.of(persons.entity)),
+            cells=cells_sql(persons.cells.of(persons.entity)),
             country=persons.cells.preferences.country,
             known=known_keys_sql(persons),
         )

@@ -21,7 +21,14 @@ from crmkit.database import Database
 from crmkit.decisions import apply_matches, make_decided
 from crmkit.entities import Entity, Schema
 from crmkit.errors import Level
-from crmkit.incoming import Cells, IssueCode, make_cells, make_issues, make_list_values
+from crmkit.incoming import (
+    Cells,
+    IssueCode,
+    make_cell_table,
+    make_cells,
+    make_issues,
+    make_list_values,
+)
 from crmkit.mapping import Mapping
 from crmkit.matching import (
     Matcher,
@@ -163,6 +170,7 @@ def make_plan(
     progress(0.0, "Reading the cells")
     transforms.make_dialling(db)
     make_list_values(db, cells)
+    make_cell_table(db, cells)
     make_issues(db, cells)
     _make_problem_rows(db, plan)
     progress(0.2, "Bringing the rows of one company together")
@@ -181,6 +189,7 @@ def make_plan(
     progress(0.95, "Counting")
     _make_labels(db, plan)
     _make_plan_rows(db, plan)
+    db.run(sql("drop table cell"))
     progress(1.0, "The preview is ready")
     return plan
 

@@ -16,7 +16,6 @@ import pandas as pd
 from crmkit.database import Database
 from crmkit.decisions import decisions
 from crmkit.entities import Entity
-from crmkit.incoming import cells_sql
 from crmkit.matching import Matcher, name_fields_sql
 from crmkit.plan import Plan, Reason, Status
 from crmkit.records import Column, Shape, children
@@ -424,19 +423,26 @@ def _winners(
     rows = _rows_of(db, shape.entity, record["record_no"])
     if not cells or not rows:
         return {}
+    # A cell that could not be used is none; between, so that DuckDB skips the rows of a large file
+    # that are not asked for.
     row = db.row(
         sql(
-            # Between, so that DuckDB skips the rows of a large file that are not asked for.
-            "select {firsts} from ({source}) as cell"
-            " where cell.row_no between {low} and {high} and list_contains({rows}, cell.row_no)",
+            "select {firsts} from staged where row_no between {low} and {high}"
+            " and list_contains({rows}, row_no)"
+            " and not exists (from left_out where left_out.row_no = staged.row_no)",
             firsts=join(
                 ", ",
                 (
-                    sql("min(cell.row_no) filter (cell.{c} is not null)", c=name(cell.column))
+                    sql(
+                        "min(row_no) filter ({raw} is not null and not exists (from issue"
+                        " where issue.row_no = staged.row_no and issue.target = {target}"
+                        " and issue.level = 'error'))",
+                        raw=cell.raw,
+                        target=cell.target.id,
+                    )
                     for _, cell in cells
                 ),
             ),
-            source=cells_sql(plan.matchers[shape.entity.id].cells, [cell for _, cell in cells]),
             low=rows[0],
             high=rows[-1],
             rows=list(rows),

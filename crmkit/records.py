@@ -107,7 +107,7 @@ def make_incoming(db: Database, matcher: Matcher, shape: Shape) -> None:
         for column in shape.columns
         if column.cell is None
     ]
-    source = cells_sql(matcher.cells, cells)
+    source = cells_sql(cells)
     one = join(
         ", ",
         [
@@ -183,7 +183,7 @@ def report_differences(db: Database, matcher: Matcher, shape: Shape) -> None:
             """,
             row=matcher.table("row"),
             group=matcher.table("group"),
-            cells=cells_sql(matcher.cells, [cell for _, cell in compared]),
+            cells=cells_sql([cell for _, cell in compared]),
             incoming=matcher.table("incoming"),
             differs=join(" or ", differs),
         )
@@ -570,7 +570,7 @@ def make_children(db: Database, matcher: Matcher, child: Child) -> None:
             slot=cell.target.slot.id if cell.target.slot else "",
             position=position,
             cell=name(cell.column),
-            cells=cells_sql(matcher.cells, (cell,)),
+            cells=cells_sql((cell,)),
         )
         for position, cell in enumerate(cells, start=1)
     ]
