@@ -7,7 +7,6 @@ from datetime import datetime
 from pathlib import Path
 
 from crmkit.database import Database, opened
-from crmkit.entities import SCHEMA
 from crmkit.errors import CommitError, StorageError
 from crmkit.sql import join, name, sql
 
@@ -57,7 +56,12 @@ def backup(crm_path: Path, folder: Path, *, at: datetime, label: str) -> Path:
 
 
 def _fingerprint(db: Database) -> tuple[int, ...]:
-    """The revision and the number of rows of every table of records."""
-    tables = [entity.id for entity in SCHEMA.entities] + [child.id for child in SCHEMA.children]
+    """The revision and the number of rows of every table, also of a CRM of an older format."""
+    tables = [
+        table
+        for (table,) in db.rows(
+            sql("select table_name from duckdb_tables() where not internal order by 1")
+        )
+    ]
     counts = [sql("(select count(*) from {t})", t=name(table)) for table in tables]
     return db.row(sql("select revision, {counts} from meta", counts=join(", ", counts)))

@@ -74,7 +74,7 @@ def commit(db: Database, plan: Plan, header: BatchHeader, *, progress: Progress)
     """
     with db.atomic():
         check_fresh(db, plan)
-        batch = next_id(db, "batch")
+        batch = crm.next_id(db, "batch")
         _add_list_items(db, batch)
         db.run(_item_ids_sql())
         _remember(db, plan, batch)
@@ -123,7 +123,7 @@ def written_counts(db: Database, entity: Entity, batch: int) -> dict[str, int]:
 
 def _write_entity(db: Database, plan: Plan, entity: Entity, batch: int, at: datetime) -> None:
     shape = plan.shapes[entity.id]
-    _insert_new(db, shape, batch, at)
+    _insert_new(db, shape, batch, at, scope=plan.matchers[entity.id].scope)
     _log_changes(db, shape, batch)
     _update_changed(db, shape, batch, at)
     for slot, columns in shape.slots():
@@ -159,9 +159,13 @@ def _values_sql(columns: Iterable[Column]) -> tuple[Query, Query]:
     return join(", ", values), join(" ", joins)
 
 
-def _insert_new(db: Database, shape: Shape, batch: int, at: datetime) -> None:
+def _insert_new(db: Database, shape: Shape, batch: int, at: datetime, *, scope: int | None) -> None:
     stored = _stored(shape)
     values, joins = _values_sql(column for column, _ in stored)
+    columns = [stored_as for _, stored_as in stored]
+    if shape.entity.scope:
+        columns.append(f"{shape.entity.scope}_id")
+        values = sql("{values}, {scope}", values=values, scope=scope)
     db.run(
         sql(
             """
@@ -172,7 +176,7 @@ def _insert_new(db: Database, shape: Shape, batch: int, at: datetime) -> None:
             {joins}
             """,
             table=crm.table(shape.entity.id),
-            columns=names(stored_as for _, stored_as in stored),
+            columns=names(columns),
             values=values,
             at=at,
             batch=batch,
@@ -446,7 +450,7 @@ def record_selection(
     Returns:
         The selection's id.
     """
-    selection = next_id(db, "selection")
+    selection = crm.next_id(db, "selection")
     db.run(
         sql(
             "insert into crm.selection values ({id}, {name}, {entity}, {batch}, {kind}, {at})",
@@ -524,13 +528,6 @@ def _verify(db: Database, plan: Plan, batch: int) -> None:
 
 def _counter(table_id: str) -> Query:
     return sql("(select next_id from crm.counter where table_id = {t})", t=table_id)
-
-
-def next_id(db: Database, table_id: str) -> int:
-    """Give out the next id of a counted table."""
-    number = int(db.value(sql("select {next}", next=_counter(table_id))))
-    db.run(sql("update crm.counter set next_id = next_id + 1 where table_id = {t}", t=table_id))
-    return number
 
 
 def _raise_counter(db: Database, table_id: str) -> None:

@@ -16,7 +16,7 @@ from typing import Final
 import pandas as pd
 from babel import Locale
 
-from crmkit.database import Database
+from crmkit.database import Database, in_memory
 from crmkit.entities import (
     CONSENT_SOURCES,
     LEGAL_BASES,
@@ -31,8 +31,8 @@ from crmkit.errors import SettingsError, StorageError
 from crmkit.sql import Query, join, name, sql
 from crmkit.transforms import name_key
 
-FORMAT: Final = 1
-"""Raised when the tables change in a way that an older program cannot read."""
+FORMAT: Final = 2
+"""Raised when the tables change; an older file is upgraded when it is opened."""
 
 _CATALOG: Final = "crm"
 """The CRM is always attached under this name, so that every statement says whose table it means."""
@@ -85,10 +85,10 @@ def column_type(field: Field | None) -> Query:
 
 
 def parent_columns(entity: Entity | Child) -> tuple[str, ...]:
-    """The columns that point to a record's parents: `company_id`, `person_id`."""
+    """The columns that point to what holds a record: `company_id`, `person_id`, `price_list_id`."""
     if isinstance(entity, Child):
         return tuple(f"{parent}_id" for parent in entity.slots)
-    return (f"{entity.parent}_id",) if entity.parent else ()
+    return tuple(f"{above}_id" for above in (entity.parent, entity.scope) if above)
 
 
 def create(db: Database, *, preferences: Preferences) -> None:
@@ -96,15 +96,93 @@ def create(db: Database, *, preferences: Preferences) -> None:
     with db.atomic():
         for statement in _create_sql(SCHEMA):
             db.run(statement)
-        # Names are stored in English; every language's name and the ISO code find the item.
-        add_list_items(db, "country", _countries())
-        add_list_items(db, "legal_basis", [(item, key, ()) for item, key in LEGAL_BASES])
-        add_list_items(db, "consent_source", [(item, key, ()) for item, key in CONSENT_SOURCES])
-        save_preferences(db, preferences)
+        db.run(
+            sql(
+                "insert into crm.meta values ({format}, 0, {now})",
+                format=FORMAT,
+                now=datetime.now(UTC).replace(tzinfo=None),
+            )
+        )
+        _fill(db, preferences)
 
 
-def check_format(db: Database) -> None:
+def upgrade(db: Database) -> None:
+    """Bring an older, attached CRM to this program's format: what the declarations have and the file
+    lacks is added. Nothing is taken away, and no record changes.
+    """
+    with db.atomic():
+        for table_id, columns in _declared_columns().items():
+            known = {column for column, _ in _columns(db, table_id)}
+            if not known:
+                listed = (sql("{c} {t}", c=name(c), t=Query((kind,))) for c, kind in columns)
+                db.run(sql("create table {t} ({c})", t=table(table_id), c=join(", ", listed)))
+                continue
+            for column_id, kind in columns:
+                if column_id not in known:
+                    db.run(
+                        sql(
+                            "alter table {t} add column {c} {kind}",
+                            t=table(table_id),
+                            c=name(column_id),
+                            kind=Query((kind,)),
+                        )
+                    )
+        _fill(db, Preferences())
+        db.run(sql("update {meta} set format = {format}", meta=table("meta"), format=FORMAT))
+        # A preview made by the older program does not have the new fields.
+        raise_revision(db)
+
+
+def _fill(db: Database, preferences: Preferences) -> None:
+    """Give a CRM what it starts with: counters, built-in lists and preferences; what it has stays."""
+    for table_id in _counted(SCHEMA):
+        db.run(
+            sql(
+                "insert into crm.counter select {t}, 1"
+                " where {t} not in (select table_id from crm.counter)",
+                t=table_id,
+            )
+        )
+    # Names are stored in English; every language's name and the ISO code find the item.
+    add_list_items(db, "country", _countries())
+    add_list_items(db, "legal_basis", [(item, key, ()) for item, key in LEGAL_BASES])
+    add_list_items(db, "consent_source", [(item, key, ()) for item, key in CONSENT_SOURCES])
+    known = _stored_preferences(db)
+    save_preferences(db, _preferences({**_preference_values(preferences), **known}))
+
+
+def _declared_columns() -> dict[str, list[tuple[str, str]]]:
+    """Every table's columns and types, read from an empty CRM made in memory."""
+    with in_memory() as model:
+        model.run(sql("attach ':memory:' as crm"))
+        for statement in _create_sql(SCHEMA):
+            model.run(statement)
+        tables = model.rows(
+            sql(
+                "select table_name from duckdb_tables() where database_name = {crm} order by 1",
+                crm=_CATALOG,
+            )
+        )
+        return {table_id: _columns(model, table_id) for (table_id,) in tables}
+
+
+def _columns(db: Database, table_id: str) -> list[tuple[str, str]]:
+    """The columns and types of a table of the attached CRM; none when it is not there."""
+    return db.rows(
+        sql(
+            "select column_name, data_type from duckdb_columns()"
+            " where database_name = {crm} and table_name = {t} order by column_index",
+            crm=_CATALOG,
+            t=table_id,
+        )
+    )
+
+
+def check_format(db: Database) -> bool:
     """Refuse a CRM that a newer version wrote, or a file that is no CRM.
+
+    Returns:
+        Whether it is up to date; an older one must be upgraded.
 
     Raises:
         StorageError: The file is not a CRM of this program, or from a newer version.
@@ -122,6 +200,7 @@ def check_format(db: Database) -> None:
             where=f"crm.duckdb, format {version}; this program reads up to format {FORMAT}",
             mend="Install the newest crmkit and open the workspace again.",
         )
+    return bool(version == FORMAT)
 
 
 def revision(db: Database) -> int:
@@ -134,9 +213,23 @@ def raise_revision(db: Database) -> None:
     db.run(sql("update {meta} set revision = revision + 1", meta=table("meta")))
 
 
+def next_id(db: Database, table_id: str) -> int:
+    """The number of a table's next record, which is then taken."""
+    number = int(db.value(sql("select next_id from crm.counter where table_id = {t}", t=table_id)))
+    db.run(sql("update crm.counter set next_id = next_id + 1 where table_id = {t}", t=table_id))
+    return number
+
+
 def load_preferences(db: Database) -> Preferences:
     """The workspace's preferences."""
-    stored = dict(db.rows(sql("select key, value from {t} order by key", t=table("preference"))))
+    return _preferences(_stored_preferences(db))
+
+
+def _stored_preferences(db: Database) -> dict[str, str]:
+    return dict(db.rows(sql("select key, value from {t} order by key", t=table("preference"))))
+
+
+def _preferences(stored: dict[str, str]) -> Preferences:
     return Preferences(
         mandatory_company=stored["mandatory_company"] == "true",
         default_category=stored["default_category"],
@@ -146,20 +239,23 @@ def load_preferences(db: Database) -> Preferences:
     )
 
 
-def save_preferences(db: Database, preferences: Preferences) -> None:
-    """Store the workspace's preferences. A default that is not in its list yet is added to it."""
-    for list_id in ("category", "business", "legal_basis"):
-        if default := getattr(preferences, f"default_{list_id}"):
-            add_list_items(db, list_id, [(default, "", ())])
-    values = {
+def _preference_values(preferences: Preferences) -> dict[str, str]:
+    return {
         "mandatory_company": "true" if preferences.mandatory_company else "false",
         "default_category": preferences.default_category,
         "default_business": preferences.default_business,
         "default_legal_basis": preferences.default_legal_basis,
         "country": preferences.country,
     }
+
+
+def save_preferences(db: Database, preferences: Preferences) -> None:
+    """Store the workspace's preferences. A default that is not in its list yet is added to it."""
+    for list_id in ("category", "business", "legal_basis"):
+        if default := getattr(preferences, f"default_{list_id}"):
+            add_list_items(db, list_id, [(default, "", ())])
     db.run(sql("delete from {t}", t=table("preference")))
-    for key, value in values.items():
+    for key, value in _preference_values(preferences).items():
         db.run(
             sql(
                 "insert into {t} values ({key}, {value})",
@@ -310,11 +406,6 @@ def record_sql(entity: Entity | Child, fields: Iterable[Field]) -> Query:
 def _create_sql(schema: Schema) -> list[Query]:
     fixed = (
         sql("create table crm.meta (format integer, revision integer, created_at timestamp)"),
-        sql(
-            "insert into crm.meta values ({format}, 0, {now})",
-            format=FORMAT,
-            now=datetime.now(UTC).replace(tzinfo=None),
-        ),
         sql("create table crm.preference (key varchar, value varchar)"),
         # Ids are never used twice, not even after an undo: a counter outlives what it counted.
         sql("create table crm.counter (table_id varchar, next_id integer)"),
@@ -352,11 +443,21 @@ def _create_sql(schema: Schema) -> list[Query]:
             " kind varchar, created_at timestamp)"
         ),
         sql("create table crm.selection_member (selection_id integer, record_id integer)"),
+        sql(
+            "create table crm.price_list (id integer, name varchar, description varchar,"
+            " currency varchar, valid_from date, valid_to date, active boolean, erp_key varchar,"
+            " created_at timestamp, deleted_at timestamp)"
+        ),
     )
     records: tuple[Entity | Child, ...] = (*schema.entities, *schema.children)
-    counted = [record.id for record in records] + ["batch", "selection"]
-    counters = [sql("insert into crm.counter values ({t}, 1)", t=table_id) for table_id in counted]
-    return [*fixed, *(_create_table_sql(record) for record in records), *counters]
+    return [*fixed, *(_create_table_sql(record) for record in records)]
+
+
+def _counted(schema: Schema) -> list[str]:
+    """The tables whose records are numbered."""
+    entities = [entity.id for entity in schema.entities]
+    children = [child.id for child in schema.children]
+    return [*entities, *children, "batch", "selection", "price_list"]
 
 
 def _create_table_sql(record: Entity | Child) -> Query:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from crmkit import crm
-from crmkit.commit import BatchHeader, insert_batch, next_id, record_selection
+from crmkit.commit import BatchHeader, insert_batch, record_selection
 from crmkit.crm import Preferences
 from crmkit.database import Database
 from crmkit.entities import Child, Entity, Schema
@@ -99,7 +99,7 @@ def delete(
         entity = _entity(db, schema, plan.selection_id)
         progress(0.0, "Looking at what goes")
         _work_out(db, schema, entity, plan.selection_id, plan.dependents)
-        batch = next_id(db, "batch")
+        batch = crm.next_id(db, "batch")
         progress(0.2, "Deleting records")
         tables: tuple[Entity | Child, ...] = (*schema.entities, *schema.children)
         for table in tables:

@@ -139,6 +139,11 @@ class Entity:
         parent: The entity it hangs on (a person on a company); empty for none.
         needs: Target fields of which at least one must be filled for a record to be added.
         default_key: The match key that the settings start with.
+        needs_all: All of them must be filled.
+        expected: Fields that a file of new records should have columns for, beside what it needs.
+        named_after: The entity whose name a record without one may take (a company its person's).
+        scope: The table of which one record holds all records of an import (a price list); a record
+            is known only within it.
     """
 
     id: str
@@ -149,6 +154,10 @@ class Entity:
     needs: tuple[str, ...]
     default_key: str
     parent: str = ""
+    needs_all: bool = False
+    expected: tuple[str, ...] = ()
+    named_after: str = ""
+    scope: str = ""
 
     def field(self, field_id: str) -> Field:
         """The field of this id."""
@@ -221,6 +230,19 @@ class Schema:
     def entity(self, entity_id: str) -> Entity:
         """The entity of this id."""
         return next(entity for entity in self.entities if entity.id == entity_id)
+
+    def subjects(self) -> tuple[Schema, ...]:
+        """What a file can hold: each root entity with what hangs on it, as a schema of its own."""
+        return tuple(self.subject(entity.id) for entity in self.entities if not entity.parent)
+
+    def subject(self, root: str) -> Schema:
+        """The schema of a file that holds a root entity and what hangs on it."""
+        return replace(self, entities=tuple(e for e in self.entities if root in (e.id, e.parent)))
+
+    @property
+    def root(self) -> Entity:
+        """The first entity, on which the others hang in the schema of one subject."""
+        return self.entities[0]
 
     def children_of(self, entity: Entity) -> tuple[Child, ...]:
         """The children that records of an entity can have."""
@@ -368,6 +390,7 @@ COMPANY: Final = Entity(
     ),
     needs=("name",),
     default_key="name",
+    named_after="person",
 )
 
 PERSON: Final = Entity(
@@ -803,8 +826,239 @@ _INTEREST = Child(
     },
 )
 
+_SUBSCRIPTION = _labels(
+    "Subscription", "Abonnement", "Abonnement", "Abonnement", "Prenumeration", "Abonnement"
+)
+_PRODUCT_CATEGORY = _labels(
+    "Product category",
+    "Productcategorie",
+    "Produktkategori",
+    "Produktkategorie",
+    "Produktkategori",
+    "Produktkategori",
+)
+_PRODUCT_FAMILY = _labels(
+    "Product family",
+    "Productfamilie",
+    "Produktfamilie",
+    "Produktfamilie",
+    "Produktfamilj",
+    "Produktfamilie",
+)
+_PRODUCT_TYPE = _labels(
+    "Product type", "Producttype", "Produkttype", "Produkttyp", "Produkttyp", "Produkttype"
+)
+_UNIT = _labels("Unit", "Eenheid", "Enhet", "Einheit", "Enhet", "Enhed")
+_ERP_KEY = _labels(
+    "ERP key", "ERP-sleutel", "ERP-nøkkel", "ERP-Schlüssel", "ERP-nyckel", "ERP-nøgle"
+)
+
+PRODUCT: Final = Entity(
+    id="product",
+    labels=_labels("Product", "Product", "Produkt", "Produkt", "Produkt", "Produkt"),
+    plural=_labels("Products", "Producten", "Produkter", "Produkte", "Produkter", "Produkter"),
+    scope="price_list",
+    fields=(
+        Field("name", _NAME, length=254, superoffice="product.name"),
+        Field(
+            "description",
+            _labels(
+                "Description",
+                "Omschrijving",
+                "Beskrivelse",
+                "Beschreibung",
+                "Beskrivning",
+                "Beskrivelse",
+            ),
+            length=2047,
+            superoffice="product.description",
+        ),
+        Field("code", _CODE, length=254, superoffice="product.code"),
+        # SuperOffice has a price and a quantity unit, and does not say which one its "Unit" fills.
+        Field("unit", _UNIT, FieldType.LIST, list="price_unit", superoffice="product.priceunit"),
+        Field(
+            "subscription",
+            _SUBSCRIPTION,
+            FieldType.BOOLEAN,
+            superoffice="product.issubscription",
+        ),
+        Field(
+            "subscription_unit",
+            _labels(
+                "Subscription unit",
+                "Abonnementseenheid",
+                "Abonnementsenhet",
+                "Abonnementeinheit",
+                "Prenumerationsenhet",
+                "Abonnementsenhed",
+            ),
+            length=254,
+            superoffice="product.subscriptionunit",
+        ),
+        Field(
+            "subscription_quantity",
+            _labels(
+                "Subscription quantity",
+                "Abonnementsaantal",
+                "Abonnementsantall",
+                "Abonnementmenge",
+                "Prenumerationsantal",
+                "Abonnementsantal",
+            ),
+            FieldType.NUMBER,
+            superoffice="product.defaultsubscriptionquantity",
+        ),
+        Field(
+            "item_number",
+            _labels(
+                "Item number",
+                "Artikelnummer",
+                "Varenummer",
+                "Artikelnummer",
+                "Artikelnummer",
+                "Varenummer",
+            ),
+            length=79,
+            superoffice="product.itemnumber",
+        ),
+        Field(
+            "web_address",
+            _labels(
+                "Web address", "Webadres", "Nettadresse", "Webadresse", "Webbadress", "Webadresse"
+            ),
+            length=1023,
+            superoffice="product.url",
+        ),
+        Field(
+            "category",
+            _PRODUCT_CATEGORY,
+            FieldType.LIST,
+            list="product_category",
+            superoffice="product.category",
+        ),
+        Field(
+            "family",
+            _PRODUCT_FAMILY,
+            FieldType.LIST,
+            list="product_family",
+            superoffice="product.family",
+        ),
+        Field(
+            "type", _PRODUCT_TYPE, FieldType.LIST, list="product_type", superoffice="product.type"
+        ),
+        Field(
+            "vat_info",
+            _labels("VAT info", "Btw-info", "Mva-info", "MwSt.-Info", "Momsinfo", "Momsinfo"),
+            length=254,
+            superoffice="product.vatinfo",
+        ),
+        Field(
+            "vat",
+            _labels("VAT", "Btw", "Mva", "MwSt.", "Moms", "Moms"),
+            FieldType.NUMBER,
+            superoffice="product.vat",
+        ),
+        Field(
+            "cost",
+            _labels("Cost", "Kostprijs", "Kostpris", "Kosten", "Kostnad", "Kostpris"),
+            FieldType.NUMBER,
+            superoffice="product.unitcost",
+        ),
+        Field(
+            "minimum_price",
+            _labels(
+                "Unit minimum price",
+                "Minimumprijs",
+                "Minstepris",
+                "Mindestpreis",
+                "Minimipris",
+                "Minimumspris",
+            ),
+            FieldType.NUMBER,
+            superoffice="product.unitminimumprice",
+        ),
+        Field(
+            "list_price",
+            _labels(
+                "List price", "Catalogusprijs", "Listepris", "Listenpreis", "Listpris", "Listepris"
+            ),
+            FieldType.NUMBER,
+            superoffice="product.unitlistprice",
+        ),
+        Field(
+            "extra_info",
+            _labels(
+                "Extra info",
+                "Extra informatie",
+                "Tilleggsinfo",
+                "Zusatzinfo",
+                "Extra information",
+                "Ekstra info",
+            ),
+            superoffice="product.extrainfo",
+        ),
+        Field(
+            "in_assortment",
+            _labels(
+                "In assortment",
+                "In assortiment",
+                "I sortiment",
+                "Im Sortiment",
+                "I sortiment",
+                "I sortiment",
+            ),
+            FieldType.BOOLEAN,
+            superoffice="product.inassortment",
+        ),
+        Field(
+            "supplier",
+            _labels(
+                "Supplier", "Leverancier", "Leverandør", "Lieferant", "Leverantör", "Leverandør"
+            ),
+            length=254,
+            superoffice="product.supplier",
+        ),
+        Field(
+            "supplier_code",
+            _labels(
+                "Supplier's code",
+                "Leverancierscode",
+                "Leverandørens kode",
+                "Lieferantencode",
+                "Leverantörens kod",
+                "Leverandørens kode",
+            ),
+            length=254,
+            superoffice="product.suppliercode",
+        ),
+        Field("erp_key", _ERP_KEY, length=254, superoffice="product.erpproductkey"),
+    ),
+    match_keys=(
+        MatchKey("name", _NAME, ("name",), Form.NAME),
+        MatchKey("code", _CODE, ("code",), Form.CODE),
+        MatchKey(
+            "name_code",
+            _labels(
+                "Name + code",
+                "Naam + code",
+                "Navn + kode",
+                "Name + Code",
+                "Namn + kod",
+                "Navn + kode",
+            ),
+            ("name", "code"),
+            Form.NAME,
+        ),
+        MatchKey("erp_key", _ERP_KEY, ("erp_key",), Form.CODE),
+    ),
+    needs=("name", "code"),
+    needs_all=True,
+    expected=("list_price",),
+    default_key="code",
+)
+
 SCHEMA: Final = Schema(
-    entities=(COMPANY, PERSON),
+    entities=(COMPANY, PERSON, PRODUCT),
     children=(_ADDRESS, _PHONE, _EMAIL_ADDRESS, _LINK, _INTEREST, _CONSENT),
 )
 
@@ -822,10 +1076,24 @@ LISTS: Final[Mapping[str, Labels]] = MappingProxyType(
         "interest": _INTERESTS,
         "legal_basis": _LEGAL_BASIS,
         "consent_source": _CONSENT_SOURCE,
+        "product_category": _PRODUCT_CATEGORY,
+        "product_family": _PRODUCT_FAMILY,
+        "product_type": _PRODUCT_TYPE,
+        "price_unit": _UNIT,
     }
 )
 
-LISTS_WITHOUT_DEFAULT: Final = ("position", "associate", "country", "interest", "consent_source")
+LISTS_WITHOUT_DEFAULT: Final = (
+    "position",
+    "associate",
+    "country",
+    "interest",
+    "consent_source",
+    "product_category",
+    "product_family",
+    "product_type",
+    "price_unit",
+)
 """Lists whose unknown values can be added or left blank, but have no default item."""
 
 LEGAL_BASES: Final = (

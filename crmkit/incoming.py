@@ -38,6 +38,8 @@ class IssueCode(StrEnum):
     CLAIMED = "claimed-twice"
     NAME_MISSING = "name-missing"
     OPTED_OUT = "opted-out"
+    FIELD_MISSING = "field-missing"
+    AMBIGUOUS_NUMBER = "ambiguous-number"
 
 
 @dataclass(frozen=True)
@@ -227,7 +229,7 @@ def _value(cell: Cell, cells: Cells) -> Query:
     if cell.target.field.type is FieldType.LIST:
         return name(f"{cell.column} item", "name")
     text = name("raw", cell.column)
-    value = transforms.reading(text, cell.target.field)
+    value = transforms.reading(text, cell.target.field, _number_sign(cell))
     zeros = _lost_zeros(cell, cells)
     if zeros is not None and cells.settings.restore_zeros:
         lost, mended = zeros
@@ -293,13 +295,32 @@ def _faults(cell: Cell) -> list[_Fault]:
                 sql(
                     "({text} is not null and {v} is null)",
                     text=text,
-                    v=transforms.reading(text, field),
+                    v=transforms.reading(text, field, sql("'.'")),
                 ),
                 sql(
                     "'This cannot be read as ' || {what} || '. It is left empty.'",
                     what=_TYPES[field.type][0],
                 ),
                 sql("{mend}", mend=_TYPES[field.type][1]),
+            )
+        )
+    if field.type is FieldType.NUMBER:
+        faults.append(
+            _Fault(
+                IssueCode.AMBIGUOUS_NUMBER,
+                Level.ERROR,
+                sql(
+                    "({kind} = 'either' and {sign} is null)",
+                    kind=transforms.number_kind(text),
+                    sign=_number_sign(cell),
+                ),
+                sql(
+                    "'This can be read as ' || regexp_replace({text}, '[.,]', '') || ' or as '"
+                    " || replace({text}, ',', '.') || ', and no other cell of the column shows which."
+                    " It is left empty.'",
+                    text=text,
+                ),
+                sql("'Settings: choose the number format of the file.'"),
             )
         )
     child, slot = cell.target.child, cell.target.slot
@@ -322,6 +343,38 @@ _TYPES: Final = {
     FieldType.NUMBER: ("a number", "Write digits with one decimal sign in the file."),
     FieldType.ID: ("an ID", "Use the ID as the CRM shows it, digits only."),
 }
+
+
+def make_number_signs(db: Database, cells: Cells) -> None:
+    """Make `number_sign` (column, sign): what stands before the decimals in each column of numbers.
+
+    It is what the settings say, else what the column's cells show that can be read in one way only;
+    where they show both or neither, it is null.
+    """
+    db.run(sql('create or replace temp table number_sign ("column" varchar, sign varchar)'))
+    chosen = cells.settings.number_format.sign
+    for cell in cells.cells:
+        if cell.target.field.type is not FieldType.NUMBER:
+            continue
+        shown = sql(
+            "(select case when min(kind) = max(kind) then min(kind) end from"
+            " (select {kind} as kind from (select {raw} as text from staged"
+            " where not exists (from left_out where left_out.row_no = staged.row_no)))"
+            " where kind in ('.', ','))",
+            kind=transforms.number_kind(sql("text")),
+            raw=cell.raw,
+        )
+        db.run(
+            sql(
+                "insert into number_sign select {column}, {sign}",
+                column=cell.column,
+                sign=sql("{chosen}", chosen=chosen) if chosen else shown,
+            )
+        )
+
+
+def _number_sign(cell: Cell) -> Query:
+    return sql("""(select sign from number_sign where "column" = {column})""", column=cell.column)
 
 
 def _lost_zeros(cell: Cell, cells: Cells) -> tuple[Query, Query] | None:

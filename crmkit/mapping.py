@@ -83,28 +83,32 @@ class Requirement:
 
     Attributes:
         hint: How to meet it.
+        blocks: An import cannot go on without it; else only its new records are held back.
     """
 
     label: str
     targets: tuple[str, ...]
     met: bool
     hint: str
+    blocks: bool = True
 
 
 def requirements(mapping: Mapping, schema: Schema) -> tuple[Requirement, ...]:
     """What must be mapped. A file of companies only, or persons only, is not asked for the other."""
     mapped = set(mapping.mapped_targets)
     used = [e for e in schema.entities if any(t.startswith(f"{e.id}.") for t in mapped)]
-    needed = tuple(_requirement(entity, mapped) for entity in used)
+    needed = tuple(item for entity in used for item in _requirements(entity, mapped))
     if needed:
         return needed
     targets = tuple(t for entity in schema.entities for t in _identifying(entity))
     return (
         Requirement(
-            "Company: Name or Person: Name",
+            " or ".join(f"{entity.labels['en']}: Name" for entity in schema.entities),
             targets,
             met=False,
-            hint="Map at least one column to the name of a company or of a person.",
+            hint="Map at least one column to the name of a "
+            + " or of a ".join(entity.labels["en"].lower() for entity in schema.entities)
+            + ".",
         ),
     )
 
@@ -153,10 +157,30 @@ def check(mapping: Mapping, staged: StagedTable, schema: Schema) -> None:
         for column, text in faults(mapping, staged, schema).items()
     ]
     wrong += [
-        f"{item.label}: {item.hint}" for item in requirements(mapping, schema) if not item.met
+        f"{item.label}: {item.hint}"
+        for item in requirements(mapping, schema)
+        if item.blocks and not item.met
     ]
     if wrong:
         raise MappingError("The mapping is not complete.", where="Mapping", mend=" ".join(wrong))
+
+
+def _requirements(entity: Entity, mapped: set[str]) -> tuple[Requirement, ...]:
+    """One of what identifies a record; beside it the fields that every new record should have."""
+    if not entity.needs_all:
+        return (_requirement(entity, mapped),)
+    title, many = entity.labels["en"], entity.plural["en"].lower()
+    found = [] if mapped & set(_identifying(entity)) else [_requirement(entity, mapped)]
+    for part in (*entity.needs, *entity.expected):
+        hint = (
+            f"Without it only known {many} can be changed."
+            if part in entity.needs
+            else f"New {many} are added without it."
+        )
+        target = f"{entity.id}.{part}"
+        label = f"{title}: {entity.field(part).labels['en']}"
+        found.append(Requirement(label, (target,), target in mapped, hint, blocks=False))
+    return tuple(found)
 
 
 def _requirement(entity: Entity, mapped: set[str]) -> Requirement:

@@ -43,6 +43,11 @@ class Matcher:
         return self.key.within_parent and not self.cells.settings.search_everywhere
 
     @property
+    def scope(self) -> int | None:
+        """The record that holds all records of this import (its price list); None for no such."""
+        return self.cells.settings.price_list if self.entity.scope else None
+
+    @property
     def named_by(self) -> tuple[str, ...]:
         """The fields that make a record's name."""
         return self.entity.match_key("name").fields
@@ -70,8 +75,8 @@ def name_fields_sql(entity: Entity, record: str) -> Query:
     return sql("nullif(concat_ws(' ', {parts}), '')", parts=parts)
 
 
-def group_companies(db: Database, matcher: Matcher, persons: Matcher | None) -> None:
-    """Bring the rows of the same company together.
+def group_roots(db: Database, matcher: Matcher, persons: Matcher | None) -> None:
+    """Bring the rows of the same company, or product, together.
 
     A row without a company of its own takes its person's name for one, when the settings say so
     and the person is not known already (`known_person`).
@@ -98,18 +103,22 @@ def group_companies(db: Database, matcher: Matcher, persons: Matcher | None) -> 
     db.run(
         sql(
             """
-            create or replace temp table company_keyed as
+            create or replace temp table {keyed} as
             select cell.row_no, cast(null as integer) as parent, bad.row_no is not null as problem,
                 case when bad.row_no is null then {key} end as key, {guard} as guard,
                 case when bad.row_no is null then {fallback} end as fallback,
                 case when bad.row_no is null then {derived} end as derived_name
             from ({cells}) as cell
             left join known_person on known_person.row_no = cell.row_no
-            left join problem_row as bad on bad.entity = 'company' and bad.row_no = cell.row_no
+            left join problem_row as bad on bad.entity = {entity} and bad.row_no = cell.row_no
             where {derived} is not null or bad.row_no is not null {filled}
             """,
+            keyed=matcher.table("keyed"),
+            entity=matcher.entity.id,
             key=key,
-            guard=_guard(matcher, matcher.cells.first("company.vat_number")),
+            guard=_guard(
+                matcher, matcher.cells.first(f"{matcher.entity.id}.{matcher.key.fields[0]}")
+            ),
             # Only a row that has nothing else to go by is recognised by its person's name.
             fallback=transforms.name_key(
                 sql(
@@ -252,7 +261,10 @@ def known_keys_sql(matcher: Matcher) -> Query:
     value = name_fields_sql(entity, "record") if key.within_parent else fields[0]
     return sql(
         "select record.id, {key} as key, {guard} as guard, coalesce({owner}, 0) as parent"
-        " from {table} as record {country} where record.deleted_at is null",
+        " from {table} as record {country} where record.deleted_at is null {scope}",
+        scope=sql("and record.{scope} = {id}", scope=name(f"{entity.scope}_id"), id=matcher.scope)
+        if entity.scope
+        else sql(""),
         key=_compound(matcher, value, fields),
         guard=_guard(matcher, value, "country.code"),
         owner=owner,

@@ -28,13 +28,14 @@ from crmkit.incoming import (
     make_cells,
     make_issues,
     make_list_values,
+    make_number_signs,
 )
 from crmkit.mapping import Mapping
 from crmkit.matching import (
     Matcher,
     find,
     group_children,
-    group_companies,
+    group_roots,
     make_matcher,
     name_fields_sql,
 )
@@ -84,6 +85,7 @@ class Reason(StrEnum):
     PARENT_HELD_BACK = "parent_held_back"
     NO_COMPANY_NAME = "no_company_name"
     NAME_MISSING = "name_missing"
+    FIELD_MISSING = "field_missing"
     BAD_CELL = "bad_cell"
     LEFT_OUT = "left_out"
 
@@ -104,6 +106,7 @@ _REASONS: Final = {
     Reason.PARENT_HELD_BACK: "its company is held back",
     Reason.NO_COMPANY_NAME: "the row has no company name",
     Reason.NAME_MISSING: "it has no name, and a new record needs one",
+    Reason.FIELD_MISSING: "a new record needs a field that is empty here",
     Reason.BAD_CELL: "a cell that it needs cannot be used",
     Reason.LEFT_OUT: "left out by you",
 }
@@ -165,27 +168,17 @@ def make_plan(
     """
     cells = make_cells(mapping, schema, settings, preferences)
     plan = outline(cells, mapping, schema, revision=crm.revision(db))
-    company, *others = (plan.matchers[entity.id] for entity in plan.entities)
-    person = others[0] if others else None
     progress(0.0, "Reading the cells")
     transforms.make_dialling(db)
+    make_number_signs(db, cells)
     make_list_values(db, cells)
     make_cell_table(db, cells)
     make_issues(db, cells)
     _make_problem_rows(db, plan)
-    progress(0.2, "Bringing the rows of one company together")
-    group_companies(db, company, person)
-    progress(0.3, "Looking the companies up")
-    _decide(db, company, plan)
-    _make_country(db, company, plan.shapes[company.entity.id])
-    progress(0.45, "Working out the companies")
-    _work_out(db, company, plan)
-    if person is not None:
-        progress(0.6, "Looking the persons up")
-        group_children(db, person)
-        _decide(db, person, plan)
-        progress(0.75, "Working out the persons")
-        _work_out(db, person, plan)
+    share = 0.75 / len(plan.entities)
+    for number, entity in enumerate(plan.entities):
+        part = _share(progress, 0.2 + share * number, share)
+        _plan_entity(db, plan, plan.matchers[entity.id], part)
     progress(0.95, "Counting")
     _make_labels(db, plan)
     _make_plan_rows(db, plan)
@@ -194,12 +187,34 @@ def make_plan(
     return plan
 
 
+def _share(progress: Progress, start: float, share: float) -> Progress:
+    return lambda fraction, text: progress(start + share * fraction, text)
+
+
+def _plan_entity(db: Database, plan: Plan, matcher: Matcher, progress: Progress) -> None:
+    entity, many = matcher.entity, matcher.entity.plural["en"].lower()
+    if entity.parent:
+        progress(0.0, f"Looking the {many} up")
+        group_children(db, matcher)
+    else:
+        progress(0.0, f"Bringing the rows of the same {many} together")
+        group_roots(db, matcher, plan.matchers.get(entity.named_after))
+        progress(0.3, f"Looking the {many} up")
+    _decide(db, matcher, plan)
+    if any(field.id == "country" for field in entity.fields) and not entity.parent:
+        _make_country(db, matcher, plan.shapes[entity.id])
+    progress(0.6, f"Working out the {many}")
+    _work_out(db, matcher, plan)
+
+
 def outline(cells: Cells, mapping: Mapping, schema: Schema, *, revision: int) -> Plan:
     """What a plan is made of, without making it: the commit and the preview read the same tables."""
     settings = cells.settings
     taken = {entity.id for entity in imported(settings, mapping, schema)}
-    # Companies take part even where the file has none: a person may need one.
-    entities = tuple(e for e in schema.entities if e.id in taken or not e.parent)
+    # Companies take part even where the file has none of their columns: a person may need one.
+    mapped = {target.split(".")[0] for target in mapping.mapped_targets}
+    roots = {schema.entity(entity_id).parent or entity_id for entity_id in mapped}
+    entities = tuple(e for e in schema.entities if e.id in taken or e.id in roots)
     ruled = settings
     for entity in entities:
         if settings.rule(entity).match_key == DO_NOT_IMPORT:
@@ -341,11 +356,7 @@ def _shared_keys_sql(matcher: Matcher) -> Query:
 
 
 def _reason(matcher: Matcher) -> Query:
-    needs = [
-        sql("incoming.{field} is null", field=name(part))
-        for part in matcher.entity.needs
-        if any(cell.target.id == f"{matcher.entity.id}.{part}" for cell in matcher.cells.cells)
-    ]
+    needs = [missing for _, missing in _needed(matcher)]
     action = sql("coalesce(decided.action, {rule})", rule=matcher.action.value)
     branches = [(sql("found.problem"), Reason.BAD_CELL)]
     no_company = matcher.cells.settings.no_company_name
@@ -354,7 +365,7 @@ def _reason(matcher: Matcher) -> Query:
         branches.append(
             (sql("parent.decision in ('held_back', 'problem')"), Reason.PARENT_HELD_BACK)
         )
-    else:
+    elif matcher.entity.named_after:
         needs = [*needs, sql("found.derived_name is null")]
     branches += [
         (sql("hit.hits > 1"), Reason.AMBIGUOUS),
@@ -374,10 +385,11 @@ def _reason(matcher: Matcher) -> Query:
     ]
     if matcher.entity.parent and no_company is NoCompanyName.SKIP:
         branches.append((sql("parent.id is null"), Reason.NO_COMPANY_NAME))
-    missing = Reason.NAME_MISSING
-    if not matcher.entity.parent and no_company is not NoCompanyName.USE_PERSON_NAME:
+    missing = Reason.FIELD_MISSING if matcher.entity.needs_all else Reason.NAME_MISSING
+    if matcher.entity.named_after and no_company is not NoCompanyName.USE_PERSON_NAME:
         missing = Reason.NO_COMPANY_NAME
-    branches.append((join(" and ", needs), missing))
+    lacking = join(" or ", needs) if matcher.entity.needs_all else join(" and ", needs)
+    branches.append((lacking, missing))
     branches.append((sql("decided.fresh"), Reason.DECIDED_NEW))
     branches.append(
         (sql("{action} = {add}", action=action, add=Action.ADD.value), Reason.ADD_ALWAYS)
@@ -385,6 +397,25 @@ def _reason(matcher: Matcher) -> Query:
     branches.append((sql("found.key is null"), Reason.KEY_EMPTY))
     cases = join(" ", (sql("when {c} then {r}", c=c, r=r.value) for c, r in branches))
     return sql("case {cases} else {other} end", cases=cases, other=Reason.NOT_FOUND.value)
+
+
+def _needed(matcher: Matcher) -> list[tuple[str, Query]]:
+    """What a new record needs: a field's label, and that `incoming` does not have it.
+
+    Where all of it is needed, a field that is not mapped is lacking in every row; where one will do,
+    it is not looked at.
+    """
+    mapped = {cell.target.id for cell in matcher.cells.cells}
+    return [
+        (
+            matcher.entity.field(part).labels["en"],
+            sql("incoming.{field} is null", field=name(part))
+            if f"{matcher.entity.id}.{part}" in mapped
+            else sql("true"),
+        )
+        for part in matcher.entity.needs
+        if matcher.entity.needs_all or f"{matcher.entity.id}.{part}" in mapped
+    ]
 
 
 def _decision() -> Query:
@@ -396,6 +427,7 @@ def _decision() -> Query:
             Reason.CLAIMED,
             Reason.PARENT_HELD_BACK,
             Reason.NAME_MISSING,
+            Reason.FIELD_MISSING,
         ),
         "skip": (Reason.KNOWN, Reason.NO_COMPANY_NAME),
         "update": (Reason.MATCHED,),
@@ -440,6 +472,33 @@ def _report_held_back(db: Database, matcher: Matcher) -> None:
                 reason=reason.value,
             )
         )
+    _report_fields_missing(db, matcher)
+
+
+def _report_fields_missing(db: Database, matcher: Matcher) -> None:
+    """Say which of the fields that a new record needs are empty."""
+    title = matcher.entity.labels["en"].lower()
+    missing = join(
+        ", ",
+        (sql("case when {m} then {label} end", m=m, label=label) for label, m in _needed(matcher)),
+    )
+    db.run(
+        sql(
+            "insert into issue select {level}, {code}, {entity}, record_no, null, null, match.key,"
+            " {message} || concat_ws(' and ', {missing}) || '.', {mend}"
+            " from {match} as match left join {incoming} as incoming using (record_no)"
+            " where match.reason = {reason}",
+            level=Level.ERROR.value,
+            code=IssueCode.FIELD_MISSING.value,
+            entity=matcher.entity.id,
+            message=f"The {title} is held back: it is new, and a new {title} cannot do without ",
+            missing=missing,
+            mend="Fill it in the file.",
+            match=matcher.table("match"),
+            incoming=matcher.table("incoming"),
+            reason=Reason.FIELD_MISSING.value,
+        )
+    )
 
 
 def _make_country(db: Database, matcher: Matcher, shape: Shape) -> None:

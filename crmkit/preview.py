@@ -383,7 +383,7 @@ def _compare(
     record: dict[str, Any],
 ) -> list[Comparison]:
     before, incoming, after = tables["before"], tables["incoming"], tables["after"]
-    winners = _winners(db, plan, shape, record) if record["row_count"] > 1 else {}
+    winners = _winners(db, shape, record) if record["row_count"] > 1 else {}
     fields = []
     for column in shape.columns:
         existing = before[column.id] if before else None
@@ -415,9 +415,7 @@ def _compare(
     return fields
 
 
-def _winners(
-    db: Database, plan: Plan, shape: Shape, record: dict[str, Any]
-) -> dict[str, int | None]:
+def _winners(db: Database, shape: Shape, record: dict[str, Any]) -> dict[str, int | None]:
     """For each column the row whose cell is used: the first that has one (see `make_incoming`)."""
     cells = [(column.id, column.cell) for column in shape.columns if column.cell is not None]
     rows = _rows_of(db, shape.entity, record["record_no"])

@@ -81,6 +81,7 @@ def make_shape(matcher: Matcher) -> Shape:
         columns.append(Column(column_id, None if own else target.slot, target.field, cell))
     if entity.parent:
         columns.append(Column(f"{entity.parent}_id", None, None, None))
+    if not entity.named_after:
         return Shape(entity, tuple(columns))
     # A company may take its name from a person, and a new one the workspace's defaults.
     defaults = {"name": "", "category": preferences.default_category}

@@ -125,6 +125,27 @@ class Write(StrEnum):
         }[self]
 
 
+class NumberFormat(StrEnum):
+    """How numbers are written in the file. It decides where a number can be read in two ways."""
+
+    AUTO = "auto"
+    COMMA = "1.234,50"
+    POINT = "1,234.50"
+
+    @property
+    def label(self) -> str:
+        return {
+            NumberFormat.AUTO: "As the other cells of the column show",
+            NumberFormat.COMMA: "Comma before the decimals: 1.234,50 or 1 234,50",
+            NumberFormat.POINT: "Point before the decimals: 1,234.50 or 1'234.50",
+        }[self]
+
+    @property
+    def sign(self) -> str:
+        """The sign before the decimals; empty where the column decides."""
+        return {NumberFormat.COMMA: ",", NumberFormat.POINT: "."}.get(self, "")
+
+
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -196,6 +217,9 @@ class Settings(_Model):
         privacy: The consent that imported persons get.
         restore_zeros: Write a zip code or phone number with the leading zero that a spreadsheet
             dropped (167 in Norway becomes 0167); else it is only pointed out.
+        number_format: How 1.234 is meant. By itself, the cells of its column that can be read in one
+            way only decide; where they do not, the cell is left empty and reported.
+        price_list: Id of the price list that products are imported into.
     """
 
     rules: MappingType[str, Rule] = {}
@@ -209,6 +233,8 @@ class Settings(_Model):
     fields: MappingType[str, FieldRule] = {}
     privacy: Privacy = Privacy()
     restore_zeros: bool = False
+    number_format: NumberFormat = NumberFormat.AUTO
+    price_list: int | None = None
 
     def rule(self, entity: Entity) -> Rule:
         """The rule for an entity."""
@@ -278,6 +304,11 @@ def faults(
     found = []
     for entity in imported(settings, mapping, schema):
         rule = settings.rule(entity)
+        if entity.scope and settings.price_list is None:
+            found.append(
+                f"{entity.plural['en']}: no price list was chosen. Choose or create the one that they"
+                " go into, where the file is chosen."
+            )
         if rule.match_key not in {key.id for key in entity.match_keys}:
             known = ", ".join(key.labels["en"] for key in entity.match_keys)
             found.append(f"{entity.labels['en']}: choose a duplicate match out of {known}.")

@@ -72,6 +72,7 @@ _PERSON: Final = [
     "kontaktpersonens",
     "contactpersoons",
 ]
+_PRODUCT: Final = ["product", "produkt", "artikel", "article", "item", "vare", "vara", "varens"]
 _PRIVATE: Final = ("home", "private", "privat", "prive", "hjem", "hem", "other")
 _VISIT: Final = [
     "street",
@@ -102,21 +103,23 @@ _SHAPES: Final = {
         re.compile(r"[A-Z]{0,3}[\s-]*[\d][\d\s.-]{5,}[A-Z0-9\s]*", re.IGNORECASE),
         "registration numbers",
     ),
+    "number": (re.compile(r"\D{0,5}\d[\d\s.,'\u2019]*\D{0,5}"), "numbers"),
 }
 _MUST: Final = 0.5
 
 
 @dataclass(frozen=True)
 class Meaning:
-    """What a header word means: the field for a company and for a person, and which it usually is."""
+    """What a header word means: the field for each entity, and for whom it usually is."""
 
     company: str = ""
     person: str = ""
+    product: str = ""
     usually: str = ""
 
     def target(self, entity: str) -> str:
-        """The target for one of the two entities; empty when it has none."""
-        return self.company if entity == "company" else self.person
+        """The target for one of the entities; empty when it has none."""
+        return {"company": self.company, "person": self.person, "product": self.product}[entity]
 
 
 @dataclass(frozen=True)
@@ -133,7 +136,8 @@ def suggest(db: Database, staged: StagedTable, schema: Schema) -> Mapping:
     """Suggest a mapping for the staged columns; `db` holds the table `staged`."""
     known = {target.id for target in schema.targets()}
     declared = _declared(schema)
-    found = {column.id: _read_header(column.header, declared) for column in staged.columns}
+    words = _words(frozenset(entity.id for entity in schema.entities))
+    found = {column.id: _read_header(column.header, declared, words) for column in staged.columns}
     entities = _entities(tuple(found.values()))
     cells = {column.id: _cells(db, column) for column in staged.columns}
     entries, near = [], "company" if "company" in entities else "person"
@@ -165,11 +169,14 @@ def normal(header: str) -> str:
 
 
 @cache
-def _words() -> dict[str, Meaning]:
+def _words(entities: frozenset[str]) -> dict[str, Meaning]:
+    """The words that mean a field of one of these entities."""
     text = resources.files("crmkit").joinpath("headers.toml").read_text(encoding="utf-8")
     found: dict[str, Meaning] = {}
     for concept in tomllib.loads(text).values():
         words = concept.pop("words")
+        if entities.isdisjoint(concept):
+            continue
         meaning = Meaning(**concept)
         for word in words:
             found.setdefault(word, meaning)
@@ -190,11 +197,12 @@ def _declared(schema: Schema) -> dict[str, tuple[str, str]]:
     return {text: next(iter(meant)) for text, meant in found.items() if len(meant) == 1}
 
 
-def _read_header(header: str, declared: dict[str, tuple[str, str]]) -> _Found:
+def _read_header(
+    header: str, declared: dict[str, tuple[str, str]], words: dict[str, Meaning]
+) -> _Found:
     text = normal(header)
     if is_held_back_header(header):
         return _Found(None, "", 0.0, "it says why the row was held back")
-    words = _words()
     if text in declared and text not in words:
         entity, target = declared[text]
         meaning = Meaning(**{entity: target})
@@ -223,7 +231,12 @@ def _with_prefix(text: str, words: dict[str, Meaning]) -> _Found | None:
         if first[0] in _VISIT and ".postal." in meaning.company:
             moved = Meaning(company=meaning.company.replace(".postal.", ".street."))
             return _Found(moved, "company", 0.9, "the header is known, for the street address")
-        for entity, prefixes in (("company", _COMPANY), ("person", _PERSON), ("person", _PRIVATE)):
+        for entity, prefixes in (
+            ("company", _COMPANY),
+            ("person", _PERSON),
+            ("person", _PRIVATE),
+            ("product", _PRODUCT),
+        ):
             if first[0] in prefixes and meaning.target(entity):
                 return _Found(meaning, entity, 0.95, f"the header is known, for the {entity}")
     return None
@@ -290,6 +303,8 @@ def _by_cells(
 
 
 def _whose(meaning: Meaning, entities: set[str], near: str) -> str:
+    if meaning.product:
+        return "product"
     if not meaning.company or not meaning.person:
         return "company" if meaning.company else "person"
     if meaning.usually == "prefixed":
@@ -306,6 +321,8 @@ def _shape_of(target: str) -> str | None:
         "email": "email",
         "web": "link",
         "vat_number": "vat",
+        "web_address": "link",
+        **dict.fromkeys(("list_price", "minimum_price", "cost", "vat"), "number"),
         **dict.fromkeys(
             ("phone", "mobile", "direct", "private_phone", "other_phone", "fax"), "phone"
         ),

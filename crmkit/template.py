@@ -21,8 +21,15 @@ _EXAMPLES = {
     "person.last_name": "Solberg",
     "person.title": "Manager",
     "person.mobile": "+47 900 11 223",
+    "product.name": "Desk, oak",
+    "product.code": "D-100",
+    "product.list_price": "4990.00",
+    "product.unit": "piece",
+    "product.vat": "25",
     "person.email": "ingrid.solberg@fjordfield.example",
 }
+
+_MANDATORY = ("company.name", "person.last_name", "product.name", "product.code")
 
 _RARE = ("latitude", "longitude", "line3", "state", "county")
 
@@ -33,7 +40,7 @@ def columns(schema: Schema) -> tuple[TemplateColumn, ...]:
         TemplateColumn(
             header=header(target),
             note=_note(target),
-            mandatory=target.id == "company.name" or target.id == "person.last_name",
+            mandatory=target.id in _MANDATORY,
             example=_EXAMPLES.get(target.id, ""),
         )
         for target in schema.targets()
@@ -55,6 +62,8 @@ def _note(target: Target) -> str:
         return (
             f"One item of the list {target.field.list}. The settings say what happens to new ones."
         )
+    if target.field.type is FieldType.NUMBER:
+        return "A number; a currency or percent sign does no harm."
     if target.field.type is FieldType.BOOLEAN:
         return "yes or no"
     if target.field.type is FieldType.DATE:

@@ -58,6 +58,87 @@ ZIP_LENGTHS: Final = {"NO": 4, "DK": 4, "SE": 5, "DE": 5, "FI": 5}
 """Countries whose zip codes are digits of one length: a shorter one has lost its leading zeros."""
 
 
+_CODES: Final = "EUR|NOK|SEK|DKK|ISK|GBP|USD|CHF|PLN|CZK|HUF|RON|BGN|CAD|AUD|NZD|JPY|CNY|INR|SGD|HKD|ZAR|TRY|BRL"
+_CURRENCY: Final = rf"(?:\p{{Sc}}|%|kr\.?|{_CODES})"
+_MINUS: Final = "-\u2212\u2013"
+
+# A number's digits without sign and currency, and how it can be read.
+_SPACED: Final = "[0-9]{1,3}(?:[ \u00a0\u2009\u202f][0-9]{3})+|[0-9]{1,3}(?:['\u2019][0-9]{3})+"
+_NUMBERS: Final = {
+    # With spaces or apostrophes between thousands, or in a spreadsheet's notation of tiny numbers.
+    "plain": rf"(?:[0-9]+|{_SPACED})|[0-9](?:\.[0-9]+)?[eE][+-]?[0-9]+",
+    # Three digits behind one sign: thousands, or decimals.
+    "either": "[1-9][0-9]{0,2}[.,][0-9]{3}",
+    ".": rf"(?:[0-9]*|{_SPACED}|[0-9]{{1,3}}(?:,[0-9]{{3}})+)\.[0-9]+|[0-9]{{1,3}}(?:,[0-9]{{3}}){{2,}}",
+    ",": rf"(?:[0-9]*|{_SPACED}|[0-9]{{1,3}}(?:\.[0-9]{{3}})+),[0-9]+|[0-9]{{1,3}}(?:\.[0-9]{{3}}){{2,}}",
+}
+
+
+def number_kind(cell: Query) -> Query:
+    """How a cell's number can be read: `.` or `,` stands before its decimals, it is `plain` (neither
+    matters) or `either` (1.234 is one thousand or one); null when it is no number.
+    """
+    digits = _digits(cell)
+    cases = join(
+        " ",
+        (
+            sql(
+                "when regexp_full_match({digits}, {pattern}) then {kind}",
+                digits=digits,
+                pattern=pattern,
+                kind=kind,
+            )
+            for kind, pattern in _NUMBERS.items()
+        ),
+    )
+    return sql("case {cases} end", cases=cases)
+
+
+def number(cell: Query, sign: Query) -> Query:
+    """A cell's number; null when it cannot be read.
+
+    Args:
+        sign: What stands before the decimals where the cell itself does not show it; null for not
+            known, and then such a cell is null.
+    """
+    kind = number_kind(cell)
+    digits = sql(
+        "regexp_replace({digits}, {spaces}, '', 'g')",
+        digits=_digits(cell),
+        spaces="[ \u00a0\u2009\u202f'\u2019]",
+    )
+    plain = sql(
+        """
+        case case {kind} when 'either' then {sign} when 'plain' then '.' else {kind} end
+            when '.' then replace({digits}, ',', '')
+            when ',' then replace(replace({digits}, '.', ''), ',', '.')
+        end
+        """,
+        kind=kind,
+        sign=sign,
+        digits=digits,
+    )
+    return sql(
+        "(case when regexp_matches({cell}, {negative}) then -1 else 1 end * try_cast({plain} as double))",
+        cell=cell,
+        # Before the number, or behind it, but "100,-" is no negative price.
+        negative=rf"(?i)^(?:{_CURRENCY}|[{_SPACES}])*[{_MINUS}]"
+        rf"|[0-9][{_SPACES}]*[{_MINUS}](?:{_CURRENCY}|[{_SPACES}])*$",
+        plain=plain,
+    )
+
+
+def _digits(cell: Query) -> Query:
+    """A number without its sign, its currency or percent sign, and the dash of "100,-"."""
+    ends = rf"(?:{_CURRENCY}|[{_SPACES}]|[{_MINUS}])"
+    return sql(
+        "regexp_replace(regexp_replace({cell}, {before}, ''), {behind}, '')",
+        cell=cell,
+        before=rf"(?i)^{ends}+",
+        behind=rf"(?i)(?:[.,]\s*[{_MINUS}]+)?{ends}*$",
+    )
+
+
 def cleaned(cell: Query) -> Query:
     """A cell without surrounding spaces (no-break ones too); null when nothing is left."""
     # Trimming a set of characters costs ten times as much as seeing that there is nothing to trim.
@@ -69,8 +150,12 @@ def cleaned(cell: Query) -> Query:
     )
 
 
-def reading(cell: Query, field: Field) -> Query:
-    """A cleaned cell as its field's type; null when it cannot be read."""
+def reading(cell: Query, field: Field, sign: Query | None = None) -> Query:
+    """A cleaned cell as its field's type; null when it cannot be read.
+
+    Args:
+        sign: For a number: what stands before the decimals where the cell does not show it.
+    """
     if field.type is FieldType.BOOLEAN:
         return sql(
             "case when list_contains({yes}, lower({cell})) then true"
@@ -82,7 +167,7 @@ def reading(cell: Query, field: Field) -> Query:
     if field.type is FieldType.DATE:
         return _date(cell)
     if field.type is FieldType.NUMBER:
-        return sql("try_cast(replace({cell}, ',', '.') as double)", cell=cell)
+        return number(cell, sign or sql("cast(null as varchar)"))
     if field.type is FieldType.ID:
         return sql("try_cast({cell} as integer)", cell=cell)
     return cell

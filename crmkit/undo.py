@@ -19,7 +19,7 @@ from enum import StrEnum
 from typing import Final
 
 from crmkit import crm
-from crmkit.commit import BatchHeader, insert_batch, next_id, record_selection
+from crmkit.commit import BatchHeader, insert_batch, record_selection
 from crmkit.database import Database
 from crmkit.entities import Child, Entity, Field, FieldType, Schema, Slot
 from crmkit.errors import CommitError, SettingsError, StalePlanError
@@ -143,7 +143,7 @@ def undo(
             "removed": _counts(db, schema, "gone"),
             "back": _counts(db, schema, "back"),
         }
-        batch = next_id(db, "batch")
+        batch = crm.next_id(db, "batch")
         tables: tuple[Entity | Child, ...] = (*schema.entities, *schema.children)
         progress(0.3, "Bringing records back")
         for table in tables:

@@ -23,7 +23,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,6 +37,7 @@ from crmkit import (
     lists,
     mapping,
     preview,
+    price_lists,
     selections,
     settings,
     sources,
@@ -67,6 +68,7 @@ from crmkit.lists import ListValue
 from crmkit.mapping import CHOSEN, ColumnMapping, Mapping
 from crmkit.plan import Balance, Plan, balance, make_plan, outline
 from crmkit.preview import RecordDetail, RowFilter
+from crmkit.price_lists import PriceList
 from crmkit.selections import Combination, Selection
 from crmkit.settings import Action, Settings
 from crmkit.sources import Layout, Source
@@ -98,6 +100,7 @@ class Batch:
         backup: Name of the backup made before it, in the folder `backups`.
         undoes: The batch that it took back.
         undone_by: The batch that took it back, unless that was undone in turn.
+        price_list: Id of the price list that its products went into; None where it had none.
     """
 
     id: int
@@ -110,6 +113,7 @@ class Batch:
     kind: BatchKind
     undoes: int | None
     undone_by: int | None
+    price_list: int | None
     written: dict[str, dict[str, int]]
 
     def count(self, what: str) -> int:
@@ -171,12 +175,23 @@ class Workspace:
 
         Raises:
             StorageError: There is none, it is from a newer version, or it is busy.
+            CommitError: It is from an older version, and could not be backed up before its upgrade.
         """
         workspace = cls(Path(path))
         with workspace.reading() as db:
-            crm.check_format(db)
+            up_to_date = crm.check_format(db)
         workspace._make_folders()
+        if not up_to_date:
+            workspace._upgrade()
         return workspace
+
+    def _upgrade(self) -> None:
+        now = datetime.now().replace(microsecond=0)
+        backup(self.crm_path, self.path / "backups", at=now, label="before-upgrade")
+        with self.writing() as db:
+            # Another dashboard may have been faster.
+            if not crm.check_format(db):
+                crm.upgrade(db)
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Database]:
@@ -537,6 +552,42 @@ class Workspace:
                 for entity in crm.load_schema(db).entities
             )
 
+    def price_lists(self) -> tuple[PriceList, ...]:
+        """The price lists, by name, with how many products each holds."""
+        with self.reading() as db:
+            return price_lists.price_lists(db)
+
+    def price_list(self, list_id: int | None) -> PriceList:
+        """One price list.
+
+        Raises:
+            SettingsError: There is none of this id.
+        """
+        with self.reading() as db:
+            return price_lists.price_list(db, list_id)
+
+    def add_price_list(
+        self,
+        *,
+        name: str,
+        currency: str,
+        valid_from: date | None = None,
+        valid_to: date | None = None,
+    ) -> PriceList:
+        """Make an empty price list, for an import of products.
+
+        Args:
+            currency: ISO code, such as EUR.
+            valid_from, valid_to: Both days included; None for no end.
+
+        Raises:
+            SettingsError: What was given does not make one.
+        """
+        with self.writing() as db:
+            return price_lists.add_price_list(
+                db, name=name, currency=currency, valid_from=valid_from, valid_to=valid_to
+            )
+
     def countries(self) -> list[tuple[str, str]]:
         """Names and codes of all countries, by name."""
         with self.reading() as db:
@@ -544,14 +595,18 @@ class Workspace:
                 sql("select name, code from crm.list_item where list = 'country' order by name")
             )
 
-    def write_template(self) -> Path:
+    def write_template(self, subject: str = "company") -> Path:
         """Write an Excel file with the headers that an import recognises, to fill in.
+
+        Args:
+            subject: `company` (with persons) or `product`.
 
         Returns:
             Its path in the folder `exports`.
         """
-        path = self.path / "exports" / "import-template.xlsx"
-        workbooks.write_import_template(path, template.columns(self.schema))
+        stem = "import-template" if subject == "company" else f"import-template-{subject}"
+        path = self.path / "exports" / f"{stem}.xlsx"
+        workbooks.write_import_template(path, template.columns(self.schema.subject(subject)))
         return path
 
     def export_selection(self, selection_id: int, *, ending: str = "xlsx") -> Path:
@@ -716,6 +771,43 @@ class ImportSession:
             found = _batches(db, crm.load_schema(db), import_id=self.id)
         return found[0] if found else None
 
+    # --- what the file holds ---------------------------------------------------------------
+
+    @property
+    def subject(self) -> str:
+        """What the file holds: the id of a root entity, `company` (with persons) or `product`."""
+        return str(self._state.get("subject") or "company")
+
+    @subject.setter
+    def subject(self, subject: str) -> None:
+        if subject == self.subject:
+            return
+        self._save(subject=subject, plan="")
+        if self.has_source:
+            self.mapping = self.suggest_mapping()
+
+    @property
+    def schema(self) -> Schema:
+        """The declarations that this import is about."""
+        return self.workspace.schema.subject(self.subject)
+
+    @property
+    def price_list(self) -> PriceList | None:
+        """The price list that the products go into; setting one says that the file holds products.
+
+        It is chosen before the file is mapped, and a product is known only within it.
+        """
+        chosen = self.settings.price_list
+        return None if chosen is None else self.workspace.price_list(chosen)
+
+    @price_list.setter
+    def price_list(self, chosen: PriceList | None) -> None:
+        if chosen is not None:
+            self.subject = "product"
+        self.settings = self.settings.model_copy(
+            update={"price_list": None if chosen is None else chosen.id}
+        )
+
     # --- source ----------------------------------------------------------------------------
 
     @property
@@ -760,7 +852,7 @@ class ImportSession:
             staged = staging.land(db, source, layout, progress=self._stoppable(progress))
             db.run(sql("delete from left_out"))
             db.run(sql("delete from decision"))
-            suggested = suggestions.suggest(db, staged, self.workspace.schema)
+            suggested = suggestions.suggest(db, staged, self.schema)
         self._save(
             source_path=str(source.path),
             source_name=source.path.name,
@@ -815,7 +907,7 @@ class ImportSession:
     def suggest_mapping(self) -> Mapping:
         """What the headers and cells suggest; it is not set until you assign it."""
         with self.reading() as db:
-            return suggestions.suggest(db, self.staged, self.workspace.schema)
+            return suggestions.suggest(db, self.staged, self.schema)
 
     @property
     def settings(self) -> Settings:
@@ -828,9 +920,7 @@ class ImportSession:
 
     def settings_faults(self) -> tuple[str, ...]:
         """What is missing or contradictory in the settings, with how to mend it."""
-        return settings.faults(
-            self.settings, self.mapping, self.workspace.schema, self.workspace.preferences
-        )
+        return settings.faults(self.settings, self.mapping, self.schema, self.workspace.preferences)
 
     def list_items(self, list_id: str) -> tuple[str, ...]:
         """The names of a list's items."""
@@ -846,8 +936,7 @@ class ImportSession:
             return lists.list_values(db, self._cells())
 
     def _cells(self) -> Cells:
-        workspace = self.workspace
-        return make_cells(self.mapping, workspace.schema, self.settings, workspace.preferences)
+        return make_cells(self.mapping, self.schema, self.settings, self.workspace.preferences)
 
     def compare(self, other: Settings, *, progress: Progress = _no_progress) -> Consequences:
         """What other settings would do differently; the same plan made twice, nothing is written.
@@ -859,12 +948,12 @@ class ImportSession:
         self._cancelled.clear()
         mine = self._effects(self.settings, lambda f, text: progress(f / 2, text))
         theirs = self._effects(other, lambda f, text: progress(0.5 + f / 2, text))
-        named = consequences.described(self.settings, other, self.workspace.schema.entities)
+        named = consequences.described(self.settings, other, self.schema.entities)
         return consequences.compare(mine, theirs, named)
 
     def _effects(self, chosen: Settings, progress: Progress) -> Effects:
         """Make a plan in a file of its own, which goes away, and count what it does."""
-        schema, preferences = self.workspace.schema, self.workspace.preferences
+        schema, preferences = self.schema, self.workspace.preferences
         mapping.check(self.mapping, self.staged, schema)
         settings.check(chosen, self.mapping, schema, preferences)
         with tempfile.TemporaryDirectory(prefix="crmkit-") as folder, self._lock:
@@ -1077,9 +1166,11 @@ class ImportSession:
         return Preview(self, plan, balances)
 
     def _make_plan(self, progress: Progress) -> None:
-        schema, preferences = self.workspace.schema, self.workspace.preferences
+        schema, preferences = self.schema, self.workspace.preferences
         mapping.check(self.mapping, self.staged, schema)
         settings.check(self.settings, self.mapping, schema, preferences)
+        if schema.root.scope:
+            self.workspace.price_list(self.settings.price_list)
         fingerprint = self._fingerprint()
         self._cancelled.clear()
         # Half a plan must never pass for a whole one.
@@ -1100,12 +1191,12 @@ class ImportSession:
 
     def _outline(self) -> Plan:
         made = json.loads(self._state["plan"])
-        schema = self.workspace.schema
-        return outline(self._cells(), self.mapping, schema, revision=made["revision"])
+        return outline(self._cells(), self.mapping, self.schema, revision=made["revision"])
 
     def _fingerprint(self) -> str:
         parts = (
             self._state.get("source_sha256"),
+            self.subject,
             self._state.get("staged"),
             self._state.get("mapping"),
             self._state.get("settings"),
@@ -1272,7 +1363,8 @@ def _batches(db: Database, schema: Schema, import_id: str | None = None) -> tupl
     rows = db.records(
         sql(
             "select id, import_id, committed_at, committed_by, source, row_count, backup, kind,"
-            " undoes, written from crm.batch order by id desc"
+            " undoes, written, cast(settings ->> 'price_list' as integer) as price_list"
+            " from crm.batch order by id desc"
         )
     )
     # Newest first: whether an undo still stands is known when its batch comes up.

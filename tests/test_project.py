@@ -28,6 +28,7 @@ LAYERS: Final = (
     "entities",
     "transforms",
     "crm",
+    "price_lists",
     "sources",
     "staging",
     "mapping",
