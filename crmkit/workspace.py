@@ -1005,7 +1005,7 @@ class ImportSession:
         Raises:
             SettingsError: The field cannot be set by hand, or the text cannot be read as its type.
         """
-        plan = self._outline()
+        plan = outline(self._cells(), self.mapping, self.schema, revision=0)
         columns = {
             f"{entity}.{column.id}": column.field
             for column in plan.shapes[entity].columns

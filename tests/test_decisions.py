@@ -43,6 +43,8 @@ def loaded(
     path = workspace.path / f"{session.id}.xlsx"
     book.save(path)
     session.load(path)
+    # Codes of one digit say too little for a suggestion.
+    session.mapping = session.mapping.with_target("c2", "company.code")
     if settings is not None:
         session.settings = settings
     return session
