@@ -254,9 +254,9 @@ def test_selections_of_an_undo_hold_what_was_restored_and_kept(kit: Kit) -> None
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 @run_settings(
-    max_examples=40,
+    max_examples=15,
     deadline=None,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],

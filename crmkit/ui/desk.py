@@ -99,6 +99,7 @@ class Desk:
         self.look = Look()
         self.on_change: Callable[[], None] = lambda: None
         self.go: Callable[[str], None] = lambda _: None
+        self.resume: Callable[[str], None] = self._say_where
         self._job: Job[Any] | None = None
         self._aside = False
         self._waiting: Callable[[], None] | None = None
@@ -234,6 +235,14 @@ class Desk:
     ) -> None:
         """Show a message."""
         self.message.show(Notice(level, message, "", mend))
+
+    def _say_where(self, import_id: str) -> None:
+        """Outside the dashboard nobody can be taken to another import."""
+        self.tell(
+            f"Import {import_id} is ready at its preview.",
+            mend="Take it up on the dashboard's Home screen, or with workspace.open_import.",
+            level=NoticeLevel.INFO,
+        )
 
     def _interrupt(self) -> None:
         if self._session is not None:

@@ -131,11 +131,14 @@ class HomePanel(Panel):
         return line
 
     def _batch_line(self, batch: Batch) -> w.HBox:
-        added = sum(counts["new"] for counts in batch.written.values())
-        changed = sum(counts["changed"] for counts in batch.written.values())
+        words = {"new": "added", "changed": "changed", "removed": "removed", "back": "brought back"}
+        counts = [
+            f"{batch.count(what):,} {word}" for what, word in words.items() if batch.count(what)
+        ]
         text = (
             f"Batch {batch.id}: {batch.source}, {batch.committed_at:%d.%m.%Y %H:%M}:"
-            f" {added:,} added, {changed:,} changed"
+            f" {', '.join(counts) or 'nothing changed'}"
+            + (f" (undone by batch {batch.undone_by})" if batch.undone_by else "")
         )
         line = w.HBox(
             [w.HTML(markup.paragraph(text)), button("Open", lambda: self._look(batch), self.desk)]

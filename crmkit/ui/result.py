@@ -1,46 +1,28 @@
-"""Result: what an import added and changed, counted in the CRM, and its selections."""
+"""Result: what a batch did, counted in the CRM, its selections, and the way back."""
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
 
 import ipywidgets as w
 
-from crmkit.selections import Selection
+from crmkit.commit import BatchKind
+from crmkit.entities import Schema
+from crmkit.selections import OWN, Selection
 from crmkit.ui import markup
 from crmkit.ui.desk import Desk, Panel, button
-from crmkit.ui.widgets import Downloader, Grid, GridColumn
-from crmkit.workspace import Batch, Workspace
+from crmkit.ui.handling import NoticeLevel
+from crmkit.ui.selections import SelectionView
+from crmkit.ui.widgets import Downloader
+from crmkit.undo import UndoPreview
+from crmkit.workspace import Batch, ImportSession
 
-
-class SelectionRows:
-    """The members of a selection, for the grid."""
-
-    def __init__(self, workspace: Workspace, selection: Selection) -> None:
-        self._workspace = workspace
-        self._selection = selection
-        self._search = ""
-
-    def order(self, sort: tuple[str, bool] | None, search: str) -> int:
-        del sort
-        self._search = search
-        return self._workspace.selection_count(self._selection.id, search=search)
-
-    def page(self, offset: int, limit: int) -> list[dict[str, Any]]:
-        _, rows = self._workspace.selection_page(
-            self._selection.id, offset=offset, limit=limit, search=self._search
-        )
-        return [
-            {"id": row[0], **{f"v{number}": _text(value) for number, value in enumerate(row)}}
-            for row in rows
-        ]
-
-    def check(self, row_id: int, *, checked: bool) -> None:
-        """Members have no check box."""
+_COUNTS = {"new": "Added", "changed": "Changed", "removed": "Removed", "back": "Brought back"}
+_SHOWN = 50
 
 
 class ResultPanel(Panel):
-    """What came of the import."""
+    """What came of the import, or of any batch."""
 
     title = "Result"
 
@@ -49,8 +31,15 @@ class ResultPanel(Panel):
         self._counts = w.HTML()
         self._selections = w.VBox()
         self._list = w.VBox()
+        self._undo = w.VBox()
         self._download = Downloader()
-        self.body.children = [self._counts, self._selections, self._download, self._list]
+        self.body.children = [
+            self._counts,
+            self._undo,
+            self._selections,
+            self._download,
+            self._list,
+        ]
 
     def ready(self) -> bool:
         return False
@@ -60,33 +49,32 @@ class ResultPanel(Panel):
         if batch is None:
             self._counts.value = markup.paragraph("This import is not in the CRM yet.")
             self._selections.children = []
+            self._undo.children = []
             return
         self.show_batch(batch)
 
     def show_batch(self, batch: Batch) -> None:
         """Show any batch, also one of another import."""
-        schema = self.desk.workspace.schema
+        workspace = self.desk.workspace
         self._list.children = []
-        self._counts.value = markup.paragraph(
-            f"Batch {batch.id}: {batch.source}, {batch.committed_at:%d.%m.%Y %H:%M}, by {batch.committed_by}."
-            + (f" Backup before it: {batch.backup}." if batch.backup else " No backup was made."),
-            style="ck-lead",
-        ) + markup.table(
-            ("Counted in the CRM", "Added", "Changed"),
-            (
-                (
-                    entity.plural["en"],
-                    batch.written[entity.id]["new"],
-                    batch.written[entity.id]["changed"],
-                )
-                for entity in schema.entities
-            ),
+        self._counts.value = _told(batch, workspace.schema)
+        self._undo.children = (
+            [button("Undo this batch …", lambda: self._ask_undo(batch), self.desk)]
+            if batch.undone_by is None
+            else []
         )
-        found = [s for s in self.desk.workspace.selections(batch.id) if s.members]
+        everything = workspace.selections()
+        of_batch = [s for s in everything if s.batch_id == batch.id and s.members]
+        own = [s for s in everything if s.kind == OWN and s.members]
         self._selections.children = [
             w.HTML("<h3>Selections</h3>"),
-            *(self._line(selection) for selection in found),
+            *(self._line(selection) for selection in of_batch),
+            *self._held_back_line(batch),
+            *([w.HTML("<h3>Your own selections</h3>")] if own else []),
+            *(self._line(selection) for selection in own),
         ]
+
+    # --- selections ------------------------------------------------------------------------
 
     def _line(self, selection: Selection) -> w.HBox:
         label = w.HTML(markup.paragraph(f"{selection.name}: {selection.members:,}"))
@@ -101,26 +89,118 @@ class ResultPanel(Panel):
         line.add_class("ck-line")
         return line
 
-    def _open(self, selection: Selection) -> None:
-        headers, _ = self.desk.workspace.selection_page(selection.id, limit=1)
-        columns = [
-            GridColumn(f"v{number}", header, width=170, sortable=False)
-            for number, header in enumerate(headers)
-        ]
-        grid = Grid(
-            columns,
-            SelectionRows(self.desk.workspace, selection),
-            label=selection.name,
-            handler=self.desk.handler,
+    def _held_back_line(self, batch: Batch) -> list[w.Widget]:
+        """The rows held back, as long as the import's file is there."""
+        path = self.desk.workspace.path / "imports" / f"{batch.import_id}.duckdb"
+        if batch.kind is not BatchKind.IMPORT or not path.exists():
+            return []
+        session = self.desk.workspace.open_import(batch.import_id)
+        count = session.held_back()
+        if not count:
+            return []
+        line = w.HBox(
+            [
+                w.HTML(markup.paragraph(f"Rows held back, to mend and import again: {count:,}")),
+                button("List", lambda: self._list_held_back(session, count), self.desk),
+                button("Rows as Excel", lambda: self._export_held_back(session, "xlsx"), self.desk),
+                button("Rows as CSV", lambda: self._export_held_back(session, "csv"), self.desk),
+            ]
         )
-        self._list.children = [w.HTML(f"<h3>{markup.escape(selection.name)}</h3>"), grid]
+        line.add_class("ck-line")
+        return [line]
+
+    def _open(self, selection: Selection) -> None:
+        view = SelectionView(self.desk, selection, show_batch=self.show_batch)
+        self._list.children = [view.widget]
 
     def _export(self, selection: Selection, ending: str) -> None:
+        def export(_: object) -> Path:
+            return self.desk.workspace.export_selection(selection.id, ending=ending)
+
+        self.desk.run(export, self._download.offer)
+
+    def _export_held_back(self, session: ImportSession, ending: str) -> None:
+        self.desk.run(lambda _: session.export_held_back(ending=ending), self._download.offer)
+
+    def _list_held_back(self, session: ImportSession, count: int) -> None:
+        headers, rows = session.held_back_page(limit=_SHOWN)
+        more = f"The first {_SHOWN} of {count:,}; the file has all." if count > _SHOWN else ""
+        # The reason first: a wide file would hide it.
+        table = markup.table(
+            (headers[0], headers[-1], *headers[1:-1]), ((r[0], r[-1], *r[1:-1]) for r in rows)
+        )
+        self._list.children = [
+            w.HTML(f"<h3>Rows held back</h3>{table}{markup.paragraph(more, style='ck-hint')}")
+        ]
+
+    # --- the way back ----------------------------------------------------------------------
+
+    def _ask_undo(self, batch: Batch) -> None:
         self.desk.run(
-            lambda _: self.desk.workspace.export_selection(selection.id, ending=ending),
-            self._download.offer,
+            lambda _: self.desk.workspace.undo_preview(batch.id),
+            lambda preview: self._show_undo(batch, preview),
         )
 
+    def _show_undo(self, batch: Batch, preview: UndoPreview) -> None:
+        def undo() -> None:
+            self._undo.children = []
+            self.desk.run(
+                lambda progress: self.desk.workspace.undo(
+                    batch.id, revision=preview.revision, progress=progress
+                ),
+                self._undone,
+                ended=lambda: self.show_batch(batch),
+            )
 
-def _text(value: Any) -> Any:
-    return value if value is None or isinstance(value, str | int | bool) else str(value)
+        yes = button("Undo now", undo, self.desk, primary=True)
+        yes.disabled = not preview.changes_anything
+        no = button("Not now", lambda: self.show_batch(batch), self.desk)
+        text = told_undo(preview, self.desk.workspace.schema)
+        box = w.VBox([w.HTML(text), w.HBox([yes, no])])
+        box.add_class("ck-ask")
+        self._undo.children = [box]
+
+    def _undone(self, batch: Batch) -> None:
+        self.desk.tell(f"Batch {batch.undoes} is undone.", level=NoticeLevel.SUCCESS)
+        self.show_batch(batch)
+
+
+def told_undo(preview: UndoPreview, schema: Schema) -> str:
+    """What an undo does, in plain words, with what is kept."""
+    names = {entity.id: entity.plural["en"].lower() for entity in schema.entities}
+
+    def told(counts: dict[str, int]) -> str:
+        return ", ".join(f"{n:,} {names[key]}" for key, n in counts.items() if n) or "none"
+
+    parts = [
+        f"Removed: {told(preview.removed)}.",
+        f"Brought back: {told(preview.back)}.",
+        f"Restored to what they were: {told(preview.restored)} ({preview.cells:,} cells).",
+        f"Left alone: {preview.kept_count:,}.",
+        "A backup is made first. List items that nothing uses any more go too.",
+    ]
+    kept = [
+        f"{names[kept.entity]}: {kept.label} (ID {kept.record_id})"
+        f"{', ' + kept.field if kept.field else ''}: {kept.reason.label}"
+        for kept in preview.kept[:_SHOWN]
+    ]
+    if preview.kept_count > len(kept):
+        kept.append(f"and {preview.kept_count - len(kept):,} more")
+    return markup.paragraph(" ".join(parts), style="ck-lead") + markup.bullets(kept)
+
+
+def _told(batch: Batch, schema: Schema) -> str:
+    state = f" It is undone by batch {batch.undone_by}." if batch.undone_by else ""
+    shown = [what for what in _COUNTS if any(what in c for c in batch.written.values())]
+    return markup.paragraph(
+        f"Batch {batch.id}: {batch.source}, {batch.committed_at:%d.%m.%Y %H:%M}, by {batch.committed_by}."
+        + (f" Backup before it: {batch.backup}." if batch.backup else " No backup was made.")
+        + state,
+        style="ck-lead",
+    ) + markup.table(
+        ("Counted in the CRM", *(_COUNTS[what] for what in shown)),
+        (
+            (entity.plural["en"], *(batch.written[entity.id].get(what, 0) for what in shown))
+            for entity in schema.entities
+        ),
+    )

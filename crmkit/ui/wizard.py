@@ -43,6 +43,7 @@ class Wizard:
         self.desk = Desk(workspace, folders=folders, strict=strict)
         self.desk.on_change = self._refresh
         self.desk.go = self.go
+        self.desk.resume = self.resume
         self._home = HomePanel(self.desk, start=self.start, resume=self.resume, look=self._look)
         self._panels: dict[str, Panel] = {
             "source": SourcePanel(self.desk),
