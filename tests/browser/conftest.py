@@ -54,6 +54,8 @@ def page(browser: Browser, request: pytest.FixtureRequest, screenshots: Path) ->
     foreign = _foreign_requests(context)
     page = context.new_page()
     page.set_default_timeout(_PATIENCE)
+    # The first page waits for its kernel, which waits for its turn on a busy machine.
+    page.set_default_navigation_timeout(2 * _PATIENCE)
     yield page
     if request.node.stash.get(_failed, False) and not page.is_closed():
         name = re.sub(r"\W+", "-", request.node.name).strip("-")
