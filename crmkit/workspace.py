@@ -783,6 +783,8 @@ class ImportSession:
         if subject == self.subject:
             return
         self._save(subject=subject, plan="")
+        if not self.schema.root.scope:
+            self.price_list = None
         if self.has_source:
             self.mapping = self.suggest_mapping()
 

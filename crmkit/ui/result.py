@@ -65,7 +65,10 @@ class ResultPanel(Panel):
 
     def show_batch(self, batch: Batch) -> None:
         """Show any batch, also one of another import."""
-        schema = self.desk.workspace.schema
+        workspace = self.desk.workspace
+        selections = workspace.selections(batch.id)
+        # What the import was about: also where nothing of it was written.
+        about = {selection.entity for selection in selections}
         self._list.children = []
         self._counts.value = markup.paragraph(
             f"Batch {batch.id}: {batch.source}, {batch.committed_at:%d.%m.%Y %H:%M}, by {batch.committed_by}."
@@ -79,10 +82,16 @@ class ResultPanel(Panel):
                     batch.written[entity.id]["new"],
                     batch.written[entity.id]["changed"],
                 )
-                for entity in schema.entities
+                for entity in workspace.schema.entities
+                if entity.id in about
             ),
         )
-        found = [s for s in self.desk.workspace.selections(batch.id) if s.members]
+        if batch.price_list is not None:
+            chosen = workspace.price_list(batch.price_list)
+            self._counts.value += markup.paragraph(
+                f"Price list {chosen.label}: it holds {chosen.products:,} products now."
+            )
+        found = [selection for selection in selections if selection.members]
         self._selections.children = [
             w.HTML("<h3>Selections</h3>"),
             *(self._line(selection) for selection in found),
