@@ -128,7 +128,7 @@ class ConsequencesBox:
 
     def _imported(self) -> tuple[Entity, ...]:
         session = self._desk.session
-        return imported(session.settings, session.mapping, session.workspace.schema)
+        return imported(session.settings, session.mapping, session.schema)
 
     def _other(self) -> Settings:
         settings = self._desk.session.settings

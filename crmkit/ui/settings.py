@@ -76,9 +76,7 @@ class SettingsPanel(Panel):
     def show(self) -> None:
         session = self.desk.session
         settings = session.settings
-        self._rules.children = [
-            self._rule(entity, settings) for entity in session.schema.entities
-        ]
+        self._rules.children = [self._rule(entity, settings) for entity in session.schema.entities]
         for part in self._parts():
             part.show(settings)
         # Known jobs, consents and phones are about companies and persons.
