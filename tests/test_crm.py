@@ -24,7 +24,13 @@ def old(tmp_path: Path) -> Path:
     path.mkdir()
     with duckdb.connect(str(path / "crm.duckdb")) as connection:
         connection.execute(FORMAT_1.read_text(encoding="utf-8"))
-        connection.execute("insert into company (id, name) values (1, 'Acme AS')")
+        connection.execute(
+            "insert into company (id, name, created_by_batch) values (1, 'Acme AS', 1)"
+        )
+        connection.execute(
+            "insert into batch values (1, 'old', '2026-11-23 09:00:00', 'ann', 'list.xlsx', '', 1,"
+            " '{}', '{}', '[]', '')"
+        )
         connection.execute("update counter set next_id = 2 where table_id = 'company'")
         connection.execute("alter table company add column rating double")
         connection.execute(
@@ -65,6 +71,12 @@ def test_an_upgrade_keeps_what_there_was(old: Path) -> None:
     workspace = Workspace.open(old)
 
     assert workspace.query("select id, name from crm.company").values.tolist() == [[1, "Acme AS"]]
+    (batch,) = workspace.batches()
+    assert (batch.source, batch.kind, batch.written["company"]) == (
+        "list.xlsx",
+        "import",
+        {"new": 1, "changed": 0},
+    )
     assert workspace.preferences.country == "NL"
     assert [f.id for f in workspace.schema.entity("company").fields if f.custom] == ["rating"]
     counters = dict(workspace.query("select * from crm.counter").itertuples(index=False, name=None))

@@ -148,7 +148,7 @@ class ConsequencesBox:
         if not self._imported():
             return "Nothing is imported with these settings."
         workspace = session.workspace
-        if found := faults(self._other(), session.mapping, workspace.schema, workspace.preferences):
+        if found := faults(self._other(), session.mapping, session.schema, workspace.preferences):
             return f"That cannot be compared. {' '.join(found)}"
         return ""
 

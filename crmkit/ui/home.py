@@ -172,7 +172,14 @@ class HomePanel(Panel):
 
 def _holds(workspace: Workspace) -> str:
     """What the CRM holds, in a sentence; price lists are named where there is one."""
-    counts = [*workspace.record_counts(), ("Price lists", len(workspace.price_lists()))]
+    counts = [
+        (entity.labels["en"] if number == 1 else plural, number)
+        for entity, (plural, number) in zip(
+            workspace.schema.entities, workspace.record_counts(), strict=True
+        )
+    ]
+    lists = len(workspace.price_lists())
+    counts.append(("price list" if lists == 1 else "price lists", lists))
     found = [f"{number:,} {label.lower()}" for label, number in counts if number]
     if not found:
         return "The CRM is empty."
