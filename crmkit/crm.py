@@ -112,20 +112,17 @@ def upgrade(db: Database) -> None:
     """
     with db.atomic():
         for table_id, columns in _declared_columns().items():
-            known = {column for column, _ in _columns(db, table_id)}
+            known = {column_id for column_id, *_ in _columns(db, table_id)}
             if not known:
-                listed = (sql("{c} {t}", c=name(c), t=Query((kind,))) for c, kind in columns)
-                db.run(sql("create table {t} ({c})", t=table(table_id), c=join(", ", listed)))
+                listed = join(", ", (_column_sql(*column) for column in columns))
+                db.run(sql("create table {t} ({columns})", t=table(table_id), columns=listed))
                 continue
-            for column_id, kind in columns:
+            for column_id, kind, default in columns:
                 if column_id not in known:
+                    # A default is also what the records that are there get.
+                    added = _column_sql(column_id, kind, default)
                     db.run(
-                        sql(
-                            "alter table {t} add column {c} {kind}",
-                            t=table(table_id),
-                            c=name(column_id),
-                            kind=Query((kind,)),
-                        )
+                        sql("alter table {t} add column {added}", t=table(table_id), added=added)
                     )
         _fill(db, Preferences())
         db.run(sql("update {meta} set format = {format}", meta=table("meta"), format=FORMAT))
@@ -151,8 +148,14 @@ def _fill(db: Database, preferences: Preferences) -> None:
     save_preferences(db, _preferences({**_preference_values(preferences), **known}))
 
 
-def _declared_columns() -> dict[str, list[tuple[str, str]]]:
-    """Every table's columns and types, read from an empty CRM made in memory."""
+def _column_sql(column_id: str, kind: str, default: str | None) -> Query:
+    # Type and default are DuckDB's own words, from the tables that it made.
+    given = sql("") if default is None else sql(" default {value}", value=Query((default,)))
+    return sql("{c} {kind}{given}", c=name(column_id), kind=Query((kind,)), given=given)
+
+
+def _declared_columns() -> dict[str, list[tuple[str, str, str | None]]]:
+    """Every table's columns, types and defaults, read from an empty CRM made in memory."""
     with in_memory() as model:
         model.run(sql("attach ':memory:' as crm"))
         for statement in _create_sql(SCHEMA):
@@ -166,11 +169,11 @@ def _declared_columns() -> dict[str, list[tuple[str, str]]]:
         return {table_id: _columns(model, table_id) for (table_id,) in tables}
 
 
-def _columns(db: Database, table_id: str) -> list[tuple[str, str]]:
-    """The columns and types of a table of the attached CRM; none when it is not there."""
+def _columns(db: Database, table_id: str) -> list[tuple[str, str, str | None]]:
+    """The columns, types and defaults of a table of the attached CRM; none when it is not there."""
     return db.rows(
         sql(
-            "select column_name, data_type from duckdb_columns()"
+            "select column_name, data_type, column_default from duckdb_columns()"
             " where database_name = {crm} and table_name = {t} order by column_index",
             crm=_CATALOG,
             t=table_id,
@@ -427,7 +430,7 @@ def _create_sql(schema: Schema) -> list[Query]:
             " committed_by varchar, source varchar, source_sha256 varchar, row_count integer,"
             " mapping json, settings json, balance json, decisions json, backup varchar,"
             # What it did, counted in the CRM when it was written; and what it takes back.
-            " kind varchar, undoes integer, written json)"
+            " kind varchar default 'import', undoes integer, written json)"
         ),
         # What a user said is not the same: `tag` is the identity of an incoming record (matching).
         sql(

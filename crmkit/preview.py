@@ -575,7 +575,7 @@ def _match_reason(
         return f"There was nothing to match on: {label} is empty in this row."
     parts = [incoming.get(part) for part in key.fields] if incoming else []
     value = " ".join(str(part) for part in parts if part) or _key_value(db, matcher, record)
-    where = ""
+    where = " in this price list" if matcher.entity.scope else ""
     if matcher.within_parent:
         where = (
             " within its company" if record["parent_record"] else " among persons without company"
@@ -626,4 +626,4 @@ def _text(value: Any) -> str | None:
         return None
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return str(value)
+    return str(value).removesuffix(".0") if isinstance(value, float) else str(value)

@@ -370,7 +370,9 @@ def key_is_mapped(key: MatchKey, entity: Entity, mapping: Mapping) -> bool:
     mapped = set(mapping.mapped_targets)
     if key.within_parent:
         return bool(mapped & {f"{entity.id}.{part}" for part in (*key.fields, "full_name")})
-    return f"{entity.id}.{key.fields[0]}" in mapped
+    # A department may be missing, on both sides; a code that is compared may not.
+    parts = [part for part in key.fields if part != "department"]
+    return all(f"{entity.id}.{part}" in mapped for part in parts)
 
 
 @dataclass(frozen=True)

@@ -144,7 +144,9 @@ def suggest(db: Database, staged: StagedTable, schema: Schema) -> Mapping:
     for column in staged.columns:
         entry = _suggest_column(column, found[column.id], cells[column.id], entities, near)
         if entry.target is not None and entry.target not in known:
-            entry = ColumnMapping(column=column.id, reason=entry.reason)
+            chosen = entry.target == f"{schema.root.id}.{schema.root.scope}"
+            reason = "it is chosen for the whole file" if chosen else entry.reason
+            entry = ColumnMapping(column=column.id, reason=reason)
         if entry.target is not None:
             near = entry.target.split(".")[0]
         entries.append(entry)

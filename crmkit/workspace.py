@@ -47,7 +47,7 @@ from crmkit import (
     workbooks,
 )
 from crmkit.backup import backup
-from crmkit.commit import BatchHeader, BatchKind, check_fresh, commit
+from crmkit.commit import BatchHeader, BatchKind, check_fresh, commit, written_counts
 from crmkit.consequences import Consequences, Effects
 from crmkit.crm import Preferences
 from crmkit.database import Database, in_memory, opened
@@ -783,6 +783,8 @@ class ImportSession:
         if subject == self.subject:
             return
         self._save(subject=subject, plan="")
+        if not self.schema.root.scope:
+            self.price_list = None
         if self.has_source:
             self.mapping = self.suggest_mapping()
 
@@ -1362,8 +1364,8 @@ def _safe_id(import_id: str) -> str:
 def _batches(db: Database, schema: Schema, import_id: str | None = None) -> tuple[Batch, ...]:
     rows = db.records(
         sql(
-            "select id, import_id, committed_at, committed_by, source, row_count, backup, kind,"
-            " undoes, written, cast(settings ->> 'price_list' as integer) as price_list"
+            "select id, import_id, committed_at, committed_by, source, row_count, backup,"
+            " kind, undoes, written, cast(settings ->> 'price_list' as integer) as price_list"
             " from crm.batch order by id desc"
         )
     )
@@ -1373,8 +1375,13 @@ def _batches(db: Database, schema: Schema, import_id: str | None = None) -> tupl
     for row in rows:
         if row["undoes"] is not None and row["id"] not in undone:
             undone.setdefault(row["undoes"], row["id"])
-        written = {entity.id: {"new": 0, "changed": 0} for entity in schema.entities}
-        row["written"] = written | json.loads(row["written"])
+        if row["written"] is None:
+            # Of a CRM of format 1, which counted anew each time.
+            counts = {e.id: written_counts(db, e, row["id"]) for e in schema.entities}
+        else:
+            counts = json.loads(row["written"])
+        nothing = {entity.id: {"new": 0, "changed": 0} for entity in schema.entities}
+        row["written"] = nothing | counts
         row["kind"] = BatchKind(row["kind"])
         found.append(Batch(**row, undone_by=undone.get(row["id"])))
     return tuple(b for b in found if import_id is None or b.import_id == import_id)

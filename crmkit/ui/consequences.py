@@ -128,7 +128,7 @@ class ConsequencesBox:
 
     def _imported(self) -> tuple[Entity, ...]:
         session = self._desk.session
-        return imported(session.settings, session.mapping, session.workspace.schema)
+        return imported(session.settings, session.mapping, session.schema)
 
     def _other(self) -> Settings:
         settings = self._desk.session.settings
@@ -148,7 +148,7 @@ class ConsequencesBox:
         if not self._imported():
             return "Nothing is imported with these settings."
         workspace = session.workspace
-        if found := faults(self._other(), session.mapping, workspace.schema, workspace.preferences):
+        if found := faults(self._other(), session.mapping, session.schema, workspace.preferences):
             return f"That cannot be compared. {' '.join(found)}"
         return ""
 

@@ -12,7 +12,7 @@ from crmkit.ui import markup
 from crmkit.ui.desk import Desk, Panel, button
 from crmkit.ui.handling import NoticeLevel
 from crmkit.ui.widgets import Downloader
-from crmkit.workspace import Batch, Unfinished
+from crmkit.workspace import Batch, Unfinished, Workspace
 
 
 class HomePanel(Panel):
@@ -62,13 +62,26 @@ class HomePanel(Panel):
         )
         template = button(
             "Import template",
-            self._template,
+            lambda: self._template("company"),
             desk,
-            tooltip="An Excel file with the headers this program knows",
+            tooltip="An Excel file with the headers this program knows, for companies and persons",
+        )
+        products = button(
+            "Product template",
+            lambda: self._template("product"),
+            desk,
+            tooltip="The same for products",
         )
         self.body.children = [
             self._counts,
-            w.HBox([button("New import", start, desk, primary=True), template, self._download]),
+            w.HBox(
+                [
+                    button("New import", start, desk, primary=True),
+                    template,
+                    products,
+                    self._download,
+                ]
+            ),
             self._unfinished,
             self._batches,
             preferences,
@@ -76,13 +89,7 @@ class HomePanel(Panel):
 
     def show(self) -> None:
         workspace = self.desk.workspace
-        counts = workspace.record_counts()
-        self._counts.value = markup.paragraph(
-            "The CRM holds "
-            + " and ".join(f"{number:,} {label.lower()}" for label, number in counts)
-            + ".",
-            style="ck-lead",
-        )
+        self._counts.value = markup.paragraph(_holds(workspace), style="ck-lead")
         unfinished = workspace.unfinished()
         self._unfinished.children = (
             [
@@ -162,5 +169,22 @@ class HomePanel(Panel):
         )
         self.desk.tell("The preferences are saved.", level=NoticeLevel.SUCCESS)
 
-    def _template(self) -> None:
-        self._download.offer(self.desk.workspace.write_template())
+    def _template(self, subject: str) -> None:
+        self._download.offer(self.desk.workspace.write_template(subject))
+
+
+def _holds(workspace: Workspace) -> str:
+    """What the CRM holds, in a sentence; price lists are named where there is one."""
+    counts = [
+        (entity.labels["en"] if number == 1 else plural, number)
+        for entity, (plural, number) in zip(
+            workspace.schema.entities, workspace.record_counts(), strict=True
+        )
+    ]
+    lists = len(workspace.price_lists())
+    counts.append(("price list" if lists == 1 else "price lists", lists))
+    found = [f"{number:,} {label.lower()}" for label, number in counts if number]
+    if not found:
+        return "The CRM is empty."
+    *others, last = found
+    return f"The CRM holds {', '.join(others)}{' and ' if others else ''}{last}."

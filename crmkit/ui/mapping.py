@@ -41,13 +41,14 @@ class MappingPanel(Panel):
         session = self.desk.session
         if not session.has_source:
             return False
-        schema = session.workspace.schema
-        met = all(item.met for item in mappings.requirements(session.mapping, schema))
+        schema = session.schema
+        needed = mappings.requirements(session.mapping, schema)
+        met = all(item.met or not item.blocks for item in needed)
         return met and not mappings.faults(session.mapping, session.staged, schema)
 
     def show(self) -> None:
         session = self.desk.session
-        schema = session.workspace.schema
+        schema = session.schema
         self._table.groups = _groups(schema)
         chosen = {entry.column: entry for entry in session.mapping.columns}
         rows = max(session.staged.row_count, 1)
@@ -92,7 +93,7 @@ class MappingPanel(Panel):
     def _change(self, column: str, target: str | None) -> None:
         session = self.desk.session
         session.mapping = session.mapping.with_target(column, target)
-        self._refresh(session.workspace.schema)
+        self._refresh(session.schema)
         self.desk.on_change()
 
     def _set_constant(self) -> None:
@@ -104,13 +105,13 @@ class MappingPanel(Panel):
             self._field.value, self._value.value.strip()
         )
         self._value.value = ""
-        self._refresh(session.workspace.schema)
+        self._refresh(session.schema)
         self.desk.on_change()
 
     def _remove_constant(self, target: str) -> None:
         session = self.desk.session
         session.mapping = session.mapping.without_constant(target)
-        self._refresh(session.workspace.schema)
+        self._refresh(session.schema)
         self.desk.on_change()
 
     def _suggest(self) -> None:
@@ -128,7 +129,8 @@ def _groups(schema: Schema) -> tuple[TargetGroup, ...]:
                 Target(
                     target.id,
                     target.labels["en"],
-                    required=target.field.id in entity.needs and target.slot is None,
+                    required=target.field.id in (*entity.needs, *entity.expected)
+                    and target.slot is None,
                     multiple=target.multiple,
                 )
                 for target in schema.targets()

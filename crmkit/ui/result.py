@@ -57,13 +57,20 @@ class ResultPanel(Panel):
         """Show any batch, also one of another import."""
         workspace = self.desk.workspace
         self._list.children = []
-        self._counts.value = _told(batch, workspace.schema)
+        everything = workspace.selections()
+        # What the import was about: also where nothing of it was written.
+        about = {s.entity for s in everything if s.batch_id == batch.id}
+        self._counts.value = _told(batch, workspace.schema, about)
+        if batch.price_list is not None:
+            chosen = workspace.price_list(batch.price_list)
+            self._counts.value += markup.paragraph(
+                f"Price list {chosen.label}: it holds {chosen.products:,} products now."
+            )
         self._undo.children = (
             [button("Undo this batch …", lambda: self._ask_undo(batch), self.desk)]
             if batch.undone_by is None
             else []
         )
-        everything = workspace.selections()
         of_batch = [s for s in everything if s.batch_id == batch.id and s.members]
         own = [s for s in everything if s.kind == OWN and s.members]
         self._selections.children = [
@@ -189,7 +196,7 @@ def told_undo(preview: UndoPreview, schema: Schema) -> str:
     return markup.paragraph(" ".join(parts), style="ck-lead") + markup.bullets(kept)
 
 
-def _told(batch: Batch, schema: Schema) -> str:
+def _told(batch: Batch, schema: Schema, about: Collection[str]) -> str:
     state = f" It is undone by batch {batch.undone_by}." if batch.undone_by else ""
     shown = [what for what in _COUNTS if any(what in c for c in batch.written.values())]
     return markup.paragraph(
@@ -202,5 +209,6 @@ def _told(batch: Batch, schema: Schema) -> str:
         (
             (entity.plural["en"], *(batch.written[entity.id].get(what, 0) for what in shown))
             for entity in schema.entities
+            if entity.id in about or any(batch.written[entity.id].values())
         ),
     )

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import ipywidgets as w
 
-from crmkit.entities import LISTS, LISTS_WITHOUT_DEFAULT, Entity, FieldType, Target
+from crmkit.entities import LISTS, LISTS_WITHOUT_DEFAULT, Entity, FieldType, Schema, Target
 from crmkit.lists import ListValue
 from crmkit.settings import (
     DO_NOT_IMPORT,
@@ -22,6 +22,7 @@ from crmkit.settings import (
     FieldRule,
     ListRule,
     NoCompanyName,
+    NumberFormat,
     Preset,
     Privacy,
     Settings,
@@ -75,11 +76,13 @@ class SettingsPanel(Panel):
     def show(self) -> None:
         session = self.desk.session
         settings = session.settings
-        self._rules.children = [
-            self._rule(entity, settings) for entity in session.workspace.schema.entities
-        ]
+        self._rules.children = [self._rule(entity, settings) for entity in session.schema.entities]
         for part in self._parts():
             part.show(settings)
+        # Known jobs, consents and phones are about companies and persons.
+        with_persons = _with_persons(session.schema)
+        for about_persons in (self._presets, self._children, self._privacy):
+            about_persons.widget.layout.display = "" if with_persons else "none"
         self._consequences.show()
         self._lists.forget()
         self._report()
@@ -110,7 +113,7 @@ class SettingsPanel(Panel):
         session = self.desk.session
         self.choose(apply_preset(session.settings, preset, session.workspace.preferences))
         self._rules.children = [
-            self._rule(entity, session.settings) for entity in session.workspace.schema.entities
+            self._rule(entity, session.settings) for entity in session.schema.entities
         ]
         for part in self._parts():
             part.show(session.settings)
@@ -153,7 +156,7 @@ class SettingsPanel(Panel):
 
         for field in (match, action):
             field.observe(self.desk.handler.guard(change), names="value")
-        absent = entity not in imported(settings, session.mapping, session.workspace.schema)
+        absent = entity not in imported(settings, session.mapping, session.schema)
         if absent and rule.match_key != DO_NOT_IMPORT:
             note.value = markup.paragraph("The file has no columns mapped for these.")
         box = w.VBox([w.HTML(f"<h3>{markup.escape(label)}</h3>"), note, match, action, explained])
@@ -168,6 +171,11 @@ class SettingsPanel(Panel):
         for part in self._parts():
             part.summarise(settings)
         self.desk.on_change()
+
+
+def _with_persons(schema: Schema) -> bool:
+    """Whether an import is about companies and persons."""
+    return bool(schema.root.named_after)
 
 
 class _Presets:
@@ -200,7 +208,7 @@ class _Presets:
         """Mark the job that the settings are."""
         preferences = self._desk.session.workspace.preferences
         spelt = settings
-        for entity in self._desk.session.workspace.schema.entities:
+        for entity in self._desk.session.schema.entities:
             spelt = spelt.with_rule(entity)  # a rule that is not named is the same as its default
         same = [p.id for p in PRESETS if apply_preset(spelt, p, preferences) == spelt]
         # Two jobs may come to the same settings: the one that was clicked is meant.
@@ -267,6 +275,7 @@ class _RowsPart(SettingsPart):
             "restore_zeros": check(
                 "Restore leading zeros that a spreadsheet dropped (zip code 167 in Norway: 0167)"
             ),
+            "number_format": dropdown("Number format:", [(n.label, n) for n in NumberFormat]),
         }
         self.body.children = list(self._controls.values())
         for name, control in self._controls.items():
@@ -276,8 +285,11 @@ class _RowsPart(SettingsPart):
         return self.desk.session.settings.model_copy(update={name: control.value})
 
     def update(self, settings: Settings) -> None:
+        with_persons = _with_persons(self.desk.session.schema)
         for name, control in self._controls.items():
             control.value = getattr(settings, name)
+            shown = with_persons or name in ("rows_apart", "number_format")
+            control.layout.display = "" if shown else "none"
 
     def summarise(self, settings: Settings) -> None:
         on = [
@@ -290,6 +302,8 @@ class _RowsPart(SettingsPart):
             if getattr(settings, name)
         ]
         text = f"If no company name: {_small(settings.no_company_name.label)}"
+        if not _with_persons(self.desk.session.schema):
+            text = f"Number format: {_small(settings.number_format.label)}"
         self.head.summary = "; ".join([text, *on])
 
 
@@ -360,7 +374,7 @@ class _ListsPart(SettingsPart):
 
     def _mapped(self) -> list[str]:
         session = self.desk.session
-        schema = session.workspace.schema
+        schema = session.schema
         targets = [schema.target(target) for target in session.mapping.mapped_targets]
         found = [t.field.list for t in targets if t.field.type is FieldType.LIST]
         return list(dict.fromkeys(found))
@@ -566,7 +580,7 @@ class _FieldsPart(SettingsPart):
 
     def _targets(self, settings: Settings) -> list[Target]:
         session = self.desk.session
-        schema = session.workspace.schema
+        schema = session.schema
         known = {target.id: target for target in schema.targets()}
         # An exception of a field that is no longer mapped is shown, so that it can be taken back.
         wanted = dict.fromkeys([*session.mapping.mapped_targets, *settings.fields])

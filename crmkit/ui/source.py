@@ -10,6 +10,7 @@ import pandas as pd
 from crmkit.errors import SourceError
 from crmkit.ui import markup
 from crmkit.ui.desk import Desk, Panel, button
+from crmkit.ui.subject import SubjectChoice
 from crmkit.ui.widgets import Uploader
 
 _ENDINGS = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".csv", ".txt", ".tsv")
@@ -25,6 +26,7 @@ class SourcePanel(Panel):
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
+        self._subject = SubjectChoice(desk)
         self._upload = w.VBox()
         self._files = w.Combobox(
             placeholder="Type or choose a file",
@@ -47,6 +49,7 @@ class SourcePanel(Panel):
         self._layout = w.HBox([self._sheet, self._header, self._again])
         self._found = w.HTML()
         self.body.children = [
+            self._subject.widget,
             self._upload,
             w.HBox([self._files, self._open]),
             self._layout,
@@ -55,10 +58,11 @@ class SourcePanel(Panel):
         self._uploader_for = ""
 
     def ready(self) -> bool:
-        return self.desk.has_session and self.desk.session.has_source
+        return self.desk.has_session and self.desk.session.has_source and self._subject.ready()
 
     def show(self) -> None:
         session = self.desk.session
+        self._subject.show()
         if self._uploader_for != session.id:
             self._uploader_for = session.id
             uploader = Uploader(
