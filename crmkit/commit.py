@@ -213,7 +213,8 @@ def _log_changes(db: Database, shape: Shape, batch: int) -> None:
 def _update_changed(db: Database, shape: Shape, batch: int, at: datetime) -> None:
     """Write the changed records anew: DuckDB takes far longer to update scattered rows in place.
 
-    A record also counts as changed when only something below it was added.
+    A record also counts as changed when only something below it was added. None is written twice,
+    even where two incoming records were found to be the same one.
     """
     entity, stored = shape.entity, _stored(shape)
     values, joins = _values_sql(column for column, _ in stored)
@@ -222,7 +223,7 @@ def _update_changed(db: Database, shape: Shape, batch: int, at: datetime) -> Non
         sql(
             """
             create or replace temp table changed as
-            select record.* replace ({cells}{at} as updated_at, {batch} as updated_by_batch)
+            select distinct on (record.id) record.* replace ({cells}{at} as updated_at, {batch} as updated_by_batch)
             from {table} as record
             join {planned} as planned on planned.id = record.id and planned.status = 'changed'
             left join (
