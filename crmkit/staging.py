@@ -305,34 +305,25 @@ def _rejected_table() -> Query:
 
 def _clear_blanks(db: Database, ids: list[str]) -> None:
     """Cells that show nothing become null."""
-    for some_ids in _blocks(ids):
-        # What begins with a letter or digit, as nearly every cell, is told apart by its first bytes.
-        found = db.row(
+    for block in _blocks(ids):
+        edges = db.row(
             sql(
-                "select {counts} from {t}",
-                counts=join(
-                    ", ",
-                    (
-                        sql(
-                            "count(*) filter (({c} < '!' or {c} >= {beyond})"
-                            " and trim({c}, {blanks}) = '')",
-                            c=name(c),
-                            beyond="\x85",
-                            blanks=BLANKS,
-                        )
-                        for c in some_ids
-                    ),
-                ),
+                "select {edges} from {t}",
+                edges=join(", ", (sql("min({c}), max({c})", c=name(c)) for c in block)),
                 t=_LANDING,
             )
         )
-        for c, count in zip(some_ids, found, strict=True):
-            if count:
+        for place, c in enumerate(block):
+            first, last = edges[2 * place], edges[2 * place + 1]
+            # Blanks sort before all letters and digits, or beyond ASCII: most columns have none.
+            if first is not None and (first < "!" or last >= "\x80"):
                 db.run(
                     sql(
-                        "update {t} set {c} = null where trim({c}, {blanks}) = ''",
+                        "update {t} set {c} = null"
+                        " where ({c} < '!' or {c} >= {beyond}) and trim({c}, {blanks}) = ''",
                         t=_LANDING,
                         c=name(c),
+                        beyond="\x80",
                         blanks=BLANKS,
                     )
                 )
