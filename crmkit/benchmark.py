@@ -25,7 +25,7 @@ import psutil
 
 from crmkit import generator
 from crmkit.database import opened
-from crmkit.entities import COMPANY, PERSON, SCHEMA
+from crmkit.entities import COMPANY, PERSON, SCHEMA, Child, Entity
 from crmkit.preview import RowFilter
 from crmkit.settings import Action, Settings
 from crmkit.sql import Query, name, sql
@@ -137,8 +137,9 @@ def measure_floor(folder: Path, existing: Path, incoming: Path, batch: int) -> d
 
 def _inserted_sql(batch: int) -> dict[str, Query]:
     """The rows that a batch inserted, in every table of the CRM and in its whole width."""
+    written: tuple[Entity | Child, ...] = (*SCHEMA.entities, *SCHEMA.children)
     marks = {
-        **{t.id: sql("created_by_batch") for t in (*SCHEMA.entities, *SCHEMA.children)},
+        **{record.id: sql("created_by_batch") for record in written},
         "change": sql("batch_id"),
         "selection_member": sql(
             "(select batch_id from crm.selection where selection.id = selection_id)"

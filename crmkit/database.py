@@ -50,6 +50,18 @@ class Database:
         """Run a statement for its effect."""
         self._execute(query).fetchall()
 
+    def attempt(self, query: Query) -> bool:
+        """Run a statement that its data may make impossible; False when they do.
+
+        Not inside `atomic`, where a failed statement ends the whole transaction.
+        """
+        try:
+            self.run(query)
+        except duckdb.Error as error:
+            log.debug("refused: %s", error)
+            return False
+        return True
+
     def rows(self, query: Query) -> list[tuple[Any, ...]]:
         """All rows of a result. Always read to the end: a half-read result blocks the connection."""
         return self._execute(query).fetchall()

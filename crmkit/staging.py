@@ -6,10 +6,13 @@ is cleaned or typed here, so that leading zeros, long numbers and odd dates surv
 
 from __future__ import annotations
 
+import math
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from openpyxl.utils import get_column_letter
 
@@ -25,16 +28,25 @@ from crmkit.sources import (
     first_rows,
     spreadsheet,
 )
+from crmkit.sources.encodings import REPLACEMENT
+from crmkit.sources.model import BLANKS, some
 from crmkit.sql import Query, join, literal, name, names, sql
 
 _EXACT_UP_TO: Final = 200_000
-"""Rows up to which different values are counted one by one; beyond, DuckDB's estimate is shown."""
+"""Rows up to which different values are counted one by one; beyond, an estimate is shown."""
 
 _MARK: Final = r"^'+[=+\-@\t\r]"
 
 _SAMPLE_COUNT: Final = 4
 _SAMPLE_ROWS: Final = 2_000
 _LONGEST_LINE: Final = 16_000_000
+_AT_ONCE: Final = 50
+"""Columns that are looked at in one statement; 700 at once ran out of memory."""
+
+_T = TypeVar("_T")
+
+_LANDING: Final = name("staged_landing")
+_REJECTED: Final = name("staged_landing_rejected")
 
 
 @dataclass(frozen=True)
@@ -64,7 +76,10 @@ class StagedTable:
     """The rows that were landed.
 
     Attributes:
+        rejected: Rows that could not be read; they are in the table `staged_rejected`.
         notes: What was found on the way, for people.
+        encoding, delimiter: Of a text file, as it was read.
+        sheets: All of the workbook's, each with whether it is visible.
     """
 
     source_name: str
@@ -74,45 +89,78 @@ class StagedTable:
     blank_rows: int
     columns: tuple[Column, ...]
     notes: tuple[str, ...]
+    rejected: int = 0
+    encoding: str = ""
+    delimiter: str = ""
+    sheets: tuple[tuple[str, bool], ...] = ()
 
 
 def land(db: Database, source: Source, layout: Layout, *, progress: Progress) -> StagedTable:
-    """Put a source's rows into the table `staged` and profile its columns.
+    """Put a source's rows into the table `staged`, what cannot be read into `staged_rejected`.
 
     Raises:
         SourceError: It has no rows below its headers.
         CancelledError: The user stopped it; an earlier `staged` is as it was.
     """
-    with tempfile.TemporaryDirectory(prefix="crmkit-") as temporary, db.atomic():
+    with tempfile.TemporaryDirectory(prefix="crmkit-") as temporary, _in_file_order(db):
         folder = Path(temporary)
+        # In a table beside: a statement that the data make impossible would end a transaction.
+        db.run(_rejected_table())
         if source.kind is SourceKind.SPREADSHEET:
             landed = _land_spreadsheet(db, source, layout, folder, progress)
         else:
             landed = _land_delimited(db, source, layout, folder, progress)
         progress(0.85, "Looking at the columns")
-        rows = int(db.value(sql("select count(*) from staged")))
+        ids = [f"c{number}" for number in range(1, len(landed.headers) + 1)]
+        _clear_blanks(db, ids)
+        blank = landed.blank_rows + _delete_blank_rows(db, ids)
+        rows = int(db.value(sql("select count(*) from {t}", t=_LANDING)))
+        rejected = int(db.value(sql("select count(*) from {t}", t=_REJECTED)))
         if not rows:
             raise SourceError(
                 "There are no rows below the headers.",
                 where=f"{source.path.name}{f', sheet {layout.sheet}' if layout.sheet else ''}",
                 mend="Choose another sheet, or set the header row.",
             )
-        headers, header_notes = _headers(landed, _width(db))
-        columns = _profile(db, headers, landed.first_column, rows)
+        headers, header_notes = _headers(landed)
+        columns = _profile(db, headers, landed.positions, rows)
+        notes = (
+            *_notes_on_layout(source, layout),
+            *source.notes,
+            *landed.notes,
+            *_notes_on_rejected(db, rejected),
+            *_notes_on_characters(db, source, ids),
+            *header_notes,
+        )
+    with db.atomic():
+        for landing, table in ((_LANDING, "staged"), (_REJECTED, "staged_rejected")):
+            db.run(sql("drop table if exists {t}", t=name(table)))
+            db.run(sql("alter table {t} rename to {new}", t=landing, new=name(table)))
     progress(1.0, "Loaded")
-    above = (
-        [f"rows 1 to {layout.header_row - 1} above the headers are passed over"]
-        if layout.header_row > 1
-        else []
-    )
     return StagedTable(
         source.path.name,
         layout.sheet,
         layout.header_row,
         rows,
-        landed.blank_rows,
+        blank,
         columns,
-        (*above, *landed.notes, *header_notes),
+        notes,
+        rejected=rejected,
+        encoding=source.encoding,
+        delimiter=source.delimiter,
+        sheets=tuple((sheet.name, sheet.visible) for sheet in source.sheets),
+    )
+
+
+def rejected_rows(db: Database, count: int) -> list[tuple[int, str, str]]:
+    """The first rows that were set aside: number, reason, and the text as it stands in the file."""
+    if not db.has_table("staged_rejected"):
+        return []
+    return db.rows(
+        sql(
+            "select row_no, reason, text from staged_rejected order by row_no limit {count}",
+            count=count,
+        )
     )
 
 
@@ -126,7 +174,21 @@ def from_json(kept: dict[str, Any]) -> StagedTable:
     columns = tuple(
         Column(**{**column, "samples": tuple(column["samples"])}) for column in kept["columns"]
     )
-    return StagedTable(**{**kept, "columns": columns, "notes": tuple(kept["notes"])})
+    sheets = tuple((sheet, visible) for sheet, visible in kept.get("sheets", ()))
+    return StagedTable(
+        **{**kept, "columns": columns, "notes": tuple(kept["notes"]), "sheets": sheets}
+    )
+
+
+@contextmanager
+def _in_file_order(db: Database) -> Iterator[None]:
+    """Rows are numbered as they stand in the file, for the length of a block."""
+    # Outside any transaction: in one that was stopped, the setting could not be taken back.
+    db.run(sql("set preserve_insertion_order = true"))
+    try:
+        yield
+    finally:
+        db.run(sql("set preserve_insertion_order = false"))
 
 
 def _land_spreadsheet(
@@ -135,16 +197,7 @@ def _land_spreadsheet(
     text = folder / "rows.csv"
     landed = spreadsheet.write_text(source, layout, text, lambda f, t: progress(0.7 * f, t))
     progress(0.7, "Storing the rows")
-    width = len(landed.headers)
-    _stage_csv(
-        db,
-        text,
-        delimiter=",",
-        width=width + 1,
-        skip=0,
-        row_no=sql("cast(k0 as integer)"),
-        cells=_cells(range(1, width + 1)),
-    )
+    _stage_numbered(db, text, len(landed.headers), plain=False)
     return landed
 
 
@@ -152,91 +205,91 @@ def _land_delimited(
     db: Database, source: Source, layout: Layout, folder: Path, progress: Progress
 ) -> Landed:
     progress(0.05, "Reading the rows")
-    rows = first_rows(source, layout.sheet, max(layout.header_row, 30))
-    by_number = dict(rows)
-    headers = by_number.get(layout.header_row, ())
-    width = max(len(headers), source.sheets[0].columns)
+    first = first_rows(source, layout.sheet, max(layout.header_row, 1))
+    headers = dict(first).get(layout.header_row, ())
+    width = delimited.table_width(source, headers, layout.header_row)
+    headers = (*headers, *("",) * (width - len(headers)))
+    positions = tuple(range(width))
     path = delimited.as_utf8(source, folder)
-    _stage_csv(
-        db,
-        path,
-        delimiter=source.delimiter,
+    records = delimited.count_records(path)
+    if records is not None:
+        for padded in (False, True):
+            if _stage_directly(
+                db, path, source, width, skip=layout.header_row, padded=padded, records=records
+            ):
+                short = ("some rows have fewer cells than the table has columns",) if padded else ()
+                return Landed(headers, positions, 0, (source.description, *short))
+    rows, aside, tally = delimited.write_text(
+        source,
+        header_row=layout.header_row,
         width=width,
-        skip=layout.header_row,
-        row_no=sql("cast(position + {first} as integer)", first=layout.header_row + 1),
-        cells=_cells(range(width), plain=True),
+        folder=folder,
+        progress=lambda f, t: progress(0.05 + 0.55 * f, t),
     )
-    empty = sql(
-        "coalesce({all}) is null", all=names(f"c{number}" for number in range(1, width + 1))
-    )
-    blank = int(db.value(sql("select count(*) from staged where {empty}", empty=empty)))
-    if blank:
-        db.run(sql("delete from staged where {empty}", empty=empty))
-    rejected = db.rows(
-        sql("select line, error_message from reject_errors order by line limit 1000")
-    )
-    notes = [source.description]
-    if rejected:
-        lines = ", ".join(str(line) for line, _ in rejected[:5])
-        notes.append(f"{len(rejected)} lines could not be read as rows (first: {lines})")
-    return Landed((*headers, *("",) * (width - len(headers))), 0, blank, tuple(notes))
-
-
-def _stage_csv(
-    db: Database,
-    path: Path,
-    *,
-    delimiter: str,
-    width: int,
-    skip: int,
-    row_no: Query,
-    cells: Query,
-) -> None:
-    """Read a text file into `staged` in one pass, in the order of the file.
-
-    Args:
-        row_no, cells: Over `position`, from 0, and the file's columns `k0`, `k1`, ...
-    """
-    types = join(", ", (sql("{k}: 'VARCHAR'", k=literal(f"k{n}")) for n in range(width)))
-    db.run(sql("set preserve_insertion_order = true"))
-    try:
+    progress(0.6, "Storing the rows")
+    _stage_numbered(db, rows, width, plain=True)
+    if tally.rejected:
         db.run(
             sql(
-                """
-                create or replace table staged as
-                select {row_no} as row_no, {cells} from (
-                    select row_number() over () - 1 as position, *
-                    from read_csv({path}, delim = {delimiter}, header = false, skip = {skip},
-                        auto_detect = false, columns = {{types}}, quote = '"', escape = '"',
-                        null_padding = true, strict_mode = false, store_rejects = true,
-                        max_line_size = {longest}, parallel = {parallel})
-                )
-                """,
-                row_no=row_no,
-                cells=cells,
-                path=str(path),
-                delimiter=delimiter,
-                skip=skip,
-                types=types,
-                longest=_LONGEST_LINE,
-                parallel=not _has_quoted_breaks(path),
+                "insert into {t} select cast(k0 as integer), k1, k2 from {read}",
+                t=_REJECTED,
+                read=_read_csv(aside, ",", 3, skip=0, padded=False),
             )
         )
-    finally:
-        db.run(sql("set preserve_insertion_order = false"))
+    return Landed(headers, positions, tally.blank, (source.description, *tally.notes()))
 
 
-def _has_quoted_breaks(path: Path) -> bool:
-    """Whether a cell may hold a line break: DuckDB then reads with one thread when padding rows."""
-    with path.open(encoding="utf-8", errors="replace", newline="") as file:
-        while piece := file.read(1 << 24):
-            if '"' in piece:
-                return True
-    return False
+def _stage_directly(
+    db: Database, path: Path, source: Source, width: int, *, skip: int, padded: bool, records: int
+) -> bool:
+    """Let DuckDB read a text file in parallel; False when it is not well-formed in each record."""
+    read = _read_csv(path, source.delimiter, width, skip=skip, padded=padded)
+    stage = sql(
+        "create or replace table {t} as select"
+        " cast(row_number() over () + {skip} as integer) as row_no, {cells} from {read}",
+        t=_LANDING,
+        skip=skip,
+        cells=_cells(0, width, plain=True),
+        read=read,
+    )
+    return db.attempt(stage) and records - skip == db.value(
+        sql("select count(*) from {t}", t=_LANDING)
+    )
 
 
-def _cells(numbers: range, *, plain: bool = False) -> Query:
-    """Columns `c1`, ... from `k<n>`, with blank cells as null.
+def _stage_numbered(db: Database, path: Path, width: int, *, plain: bool) -> None:
+    """Read a text file of our own: row number, then the cells."""
+    db.run(
+        sql(
+            "create or replace table {t} as"
+            " select cast(k0 as integer) as row_no, {cells} from {read}",
+            t=_LANDING,
+            cells=_cells(1, width, plain=plain),
+            read=_read_csv(path, ",", width + 1, skip=0, padded=False),
+        )
+    )
+
+
+def _read_csv(path: Path, delimiter: str, width: int, *, skip: int, padded: bool) -> Query:
+    """A text file's rows as columns `k0`, `k1`, ...; any record that is not well-formed is an error."""
+    types = join(", ", (sql("{k}: 'VARCHAR'", k=literal(f"k{n}")) for n in range(width)))
+    return sql(
+        """
+        read_csv({path}, delim = {delimiter}, header = false, skip = {skip}, auto_detect = false,
+            columns = {{types}}, quote = '"', escape = '"', null_padding = {padded},
+            strict_mode = true, max_line_size = {longest}, parallel = true)
+        """,
+        path=str(path),
+        delimiter=delimiter,
+        skip=skip,
+        types=types,
+        padded=padded,
+        longest=_LONGEST_LINE,
+    )
+
+
+def _cells(first: int, width: int, *, plain: bool) -> Query:
+    """Columns `c1`, ... from `k<first>` on.
 
     Args:
         plain: Take off the apostrophe that keeps a spreadsheet from seeing a formula in a CSV file
@@ -245,35 +298,107 @@ def _cells(numbers: range, *, plain: bool = False) -> Query:
     return join(
         ", ",
         (
-            sql(
-                "case when trim({k}) = '' then null {marked} else {k} end as {c}",
-                marked=sql(
-                    "when starts_with({k}, '''') and regexp_matches({k}, {mark}) then substr({k}, 2)",
-                    k=name(f"k{number}"),
-                    mark=_MARK,
-                )
-                if plain
-                else sql(""),
-                k=name(f"k{number}"),
-                c=name(f"c{position}"),
-            )
-            for position, number in enumerate(numbers, start=1)
+            sql("{k} as {c}", k=_plain(k) if plain else k, c=name(f"c{position + 1}"))
+            for position in range(width)
+            for k in (name(f"k{first + position}"),)
         ),
     )
 
 
-def _width(db: Database) -> int:
-    """How many columns the staged table has, beside the row number."""
-    return len(db.rows(sql("select column_name from (describe staged) order by column_name"))) - 1
+def _plain(cell: Query) -> Query:
+    return sql(
+        "case when starts_with({k}, '''') and regexp_matches({k}, {mark}) then substr({k}, 2)"
+        " else {k} end",
+        k=cell,
+        mark=_MARK,
+    )
 
 
-def _headers(landed: Landed, width: int) -> tuple[tuple[str, ...], list[str]]:
+def _rejected_table() -> Query:
+    return sql(
+        "create or replace table {t} (row_no integer, reason varchar, text varchar)", t=_REJECTED
+    )
+
+
+def _clear_blanks(db: Database, ids: list[str]) -> None:
+    """Cells that show nothing become null."""
+    for block in _blocks(ids):
+        edges = db.row(
+            sql(
+                "select {edges} from {t}",
+                edges=join(", ", (sql("min({c}), max({c})", c=name(c)) for c in block)),
+                t=_LANDING,
+            )
+        )
+        for place, c in enumerate(block):
+            first, last = edges[2 * place], edges[2 * place + 1]
+            # Blanks sort before all letters and digits, or beyond ASCII: most columns have none.
+            if first is not None and (first < "!" or last >= "\x80"):
+                db.run(
+                    sql(
+                        "update {t} set {c} = null"
+                        " where ({c} < '!' or {c} >= {beyond}) and trim({c}, {blanks}) = ''",
+                        t=_LANDING,
+                        c=name(c),
+                        beyond="\x80",
+                        blanks=BLANKS,
+                    )
+                )
+
+
+def _delete_blank_rows(db: Database, ids: list[str]) -> int:
+    empty = sql("coalesce({all}) is null", all=names([*ids, ids[0]]))
+    blank = int(db.value(sql("select count(*) from {t} where {e}", t=_LANDING, e=empty)))
+    if blank:
+        db.run(sql("delete from {t} where {e}", t=_LANDING, e=empty))
+    return blank
+
+
+def _notes_on_layout(source: Source, layout: Layout) -> list[str]:
+    notes = []
+    if layout.header_row > 1:
+        notes.append(f"rows 1 to {layout.header_row - 1} above the headers are passed over")
+    others = [sheet for sheet in source.sheets if sheet.rows and sheet.name != layout.sheet]
+    if others:
+        listed = [
+            f"{sheet.name} ({sheet.rows:,} rows{'' if sheet.visible else ', hidden'})"
+            for sheet in others
+        ]
+        notes.append(f"other sheets are not read: {some(listed, 10)}")
+    return notes
+
+
+def _notes_on_rejected(db: Database, rejected: int) -> list[str]:
+    if not rejected:
+        return []
+    first = db.rows(sql("select row_no, reason from {t} order by row_no limit 4", t=_REJECTED))
+    listed = some([f"row {number}: {reason}" for number, reason in first])
+    what = "row cannot be read and is" if rejected == 1 else "rows cannot be read and are"
+    return [f"{rejected:,} {what} set aside ({listed})"]
+
+
+def _notes_on_characters(db: Database, source: Source, ids: list[str]) -> list[str]:
+    """Where a text file has bytes that are no characters in its encoding."""
+    if source.encoding in ("", "utf-8", "utf-8-sig") and not source.notes:
+        return []
+    has_one = join(" or ", (sql("contains({c}, {sign})", c=name(c), sign=REPLACEMENT) for c in ids))
+    found = db.rows(
+        sql("select row_no from {t} where {any} order by row_no limit 4", t=_LANDING, any=has_one)
+    )
+    if not found:
+        return []
+    listed = some([str(number) for (number,) in found])
+    what = f"some characters cannot be read in the encoding {source.encoding}"
+    return [f"{what} and show as {REPLACEMENT} (row {listed})"]
+
+
+def _headers(landed: Landed) -> tuple[tuple[str, ...], list[str]]:
     """A stable, unique header for every column, and what had to be made up."""
     seen: dict[str, int] = {}
     headers, blank, repeated = [], [], []
-    for position in range(width):
-        raw = " ".join((landed.headers[position] if position < len(landed.headers) else "").split())
-        header = raw or f"Column {get_column_letter(landed.first_column + position + 1)}"
+    for position, cell in zip(landed.positions, landed.headers, strict=True):
+        raw = " ".join(cell.split()).strip(BLANKS)
+        header = raw or f"Column {get_column_letter(position + 1)}"
         if not raw:
             blank.append(header)
         seen[header.casefold()] = seen.get(header.casefold(), 0) + 1
@@ -283,52 +408,106 @@ def _headers(landed: Landed, width: int) -> tuple[tuple[str, ...], list[str]]:
         headers.append(header)
     notes = []
     if blank and any(landed.headers):
-        notes.append(f"columns without a header are called {', '.join(blank)}")
+        notes.append(f"columns without a header are called {some(blank, 10)}")
     if repeated:
-        notes.append(f"headers that occur twice are numbered: {', '.join(repeated)}")
+        notes.append(f"headers that occur twice are numbered: {some(repeated, 10)}")
     return tuple(headers), notes
 
 
 def _profile(
-    db: Database, headers: tuple[str, ...], first_column: int, rows: int
+    db: Database, headers: tuple[str, ...], positions: tuple[int, ...], rows: int
 ) -> tuple[Column, ...]:
-    ids = [f"c{number}" for number in range(1, len(headers) + 1)]
-    estimate = rows > _EXACT_UP_TO
-    counts = db.row(
-        sql(
-            "select {counts} from staged",
-            counts=join(
-                ", ",
-                (
-                    sql("count({c}), approx_count_distinct({c})", c=name(c))
-                    if estimate
-                    else sql("count({c}), count(distinct {c})", c=name(c))
-                    for c in ids
-                ),
-            ),
-        )
-    )
-    samples = db.row(
-        sql(
-            "select {samples} from (select * from staged order by row_no limit {rows})",
-            samples=join(
-                ", ",
-                (sql("list({c} order by row_no) filter ({c} is not null)", c=name(c)) for c in ids),
-            ),
-            rows=_SAMPLE_ROWS,
-        )
-    )
-    columns = []
-    for position, (column_id, header) in enumerate(zip(ids, headers, strict=True)):
-        filled, different = counts[2 * position], counts[2 * position + 1]
-        letter = get_column_letter(first_column + position + 1)
-        shown = tuple(dict.fromkeys(samples[position] or ()))[:_SAMPLE_COUNT]
-        columns.append(
-            Column(column_id, header, letter, filled, min(different, filled), estimate, shown)
-        )
+    columns: list[Column] = []
+    # A few columns at a time: each counts its different values in a table of its own in memory.
+    for block in _blocks(list(enumerate(zip(positions, headers, strict=True), start=1))):
+        ids = [f"c{number}" for number, _ in block]
+        found = zip(block, _counts(db, ids, rows), _samples(db, ids), strict=True)
+        for (number, (position, header)), (filled, different), shown in found:
+            columns.append(
+                Column(
+                    f"c{number}",
+                    header,
+                    get_column_letter(position + 1),
+                    filled,
+                    different,
+                    rows > _EXACT_UP_TO,
+                    shown,
+                )
+            )
     # Cells that were only formatted, right of the table, are no columns.
     while (
         columns and not columns[-1].filled and columns[-1].header == f"Column {columns[-1].letter}"
     ):
         columns.pop()
     return tuple(columns)
+
+
+def _counts(db: Database, ids: list[str], rows: int) -> list[tuple[int, int]]:
+    """For each column: cells that are filled, and different values."""
+    filled = db.row(
+        sql(
+            "select {counts} from {t}",
+            counts=join(", ", (sql("count({c})", c=name(c)) for c in ids)),
+            t=_LANDING,
+        )
+    )
+    step = -(-rows // _EXACT_UP_TO)
+    seen = db.row(
+        sql(
+            "select {counts} from {t} where row_no % {step} = 0",
+            counts=join(
+                ", ",
+                (
+                    sql("count({c}), approx_count_distinct({c})", c=name(c))
+                    if step > 1
+                    else sql("count({c}), count(distinct {c})", c=name(c))
+                    for c in ids
+                ),
+            ),
+            step=step,
+            t=_LANDING,
+        )
+    )
+    return [
+        (count, min(_different(seen[2 * place + 1], seen[2 * place], count), count))
+        for place, count in enumerate(filled)
+    ]
+
+
+def _different(distinct: int, looked_at: int, filled: int) -> int:
+    """How many different values a column has, from those in a part of its cells.
+
+    Were all values equally frequent, `n` of `d` values would show up as `d * (1 - exp(-n / d))`.
+    """
+    if looked_at >= filled or distinct >= looked_at:
+        return distinct if looked_at >= filled else filled
+    low, high = float(distinct), float(filled)
+    for _ in range(50):
+        middle = (low + high) / 2
+        if middle * -math.expm1(-looked_at / middle) < distinct:
+            low = middle
+        else:
+            high = middle
+    return round(high)
+
+
+def _samples(db: Database, ids: list[str]) -> list[tuple[str, ...]]:
+    """For each column its first few different values."""
+    lists = db.row(
+        sql(
+            "select {samples} from (select row_no, {ids} from {t} order by row_no limit {rows})",
+            samples=join(
+                ", ",
+                (sql("list({c} order by row_no) filter ({c} is not null)", c=name(c)) for c in ids),
+            ),
+            ids=names(ids),
+            t=_LANDING,
+            rows=_SAMPLE_ROWS,
+        )
+    )
+    return [tuple(dict.fromkeys(values or ()))[:_SAMPLE_COUNT] for values in lists]
+
+
+def _blocks(items: list[_T]) -> Iterator[list[_T]]:
+    for start in range(0, len(items), _AT_ONCE):
+        yield items[start : start + _AT_ONCE]

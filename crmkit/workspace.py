@@ -833,19 +833,22 @@ class ImportSession:
         *,
         sheet: str | None = None,
         header_row: int | None = None,
+        encoding: str = "",
+        delimiter: str = "",
         progress: Progress = _no_progress,
     ) -> StagedTable:
         """Land a file's rows as text, with its columns' profiles; suggests a mapping.
 
         Args:
-            sheet: A sheet's name; the first visible one with data when None.
+            sheet: A sheet's name; the first visible one that looks like a table when None.
             header_row: The row of the headers as the file counts, 0 for none; found when None.
+            encoding, delimiter: Of a text file; found when empty.
 
         Raises:
             SourceError: It cannot be read, or has no rows.
             CancelledError: `cancel` was called; the import is as it was before.
         """
-        source = self.inspect(path)
+        source = sources.inspect(Path(path), encoding=encoding, delimiter=delimiter)
         layout = sources.detect_layout(source, sheet)
         if header_row is not None:
             layout = Layout(sheet=layout.sheet, header_row=header_row)
@@ -894,6 +897,12 @@ class ImportSession:
         with self.reading() as db:
             frame = db.frame(sql("select * from staged order by row_no limit {count}", count=count))
         return frame.rename(columns={column.id: column.header for column in staged.columns})
+
+    def rejected_rows(self, count: int = 100) -> pd.DataFrame:
+        """The first rows of the file that could not be read: number, reason, and their text."""
+        with self.reading() as db:
+            rows = staging.rejected_rows(db, count)
+        return pd.DataFrame(rows, columns=["Row", "Reason", "Text"])
 
     # --- mapping and settings --------------------------------------------------------------
 

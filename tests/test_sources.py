@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,12 +69,21 @@ def expected(kind: str) -> list[tuple[str, dict[str, Any]]]:
 def test_every_record_of_a_real_text_file_is_accounted_for(
     db: Database, name: str, facts: dict[str, Any]
 ) -> None:
-    """Records read + blank = records present."""
+    """Records read + rejected + blank = records present."""
     staged = land(db, REAL / "real" / name)
 
     # A first record of plain words is taken for headers; the user sees it and can say otherwise.
     taken = 1 if facts["header_line"] is None and staged.header_row else 0
-    assert facts["records"] == staged.row_count + taken
+    assert facts["records"] == staged.row_count + staged.rejected + taken
+    source = sources.inspect(REAL / "real" / name)
+    with (REAL / "real" / name).open(encoding=source.encoding, newline="") as file:
+        present = list(csv.reader(file, delimiter=source.delimiter))
+    while not present[-1]:
+        # Line ends behind the last record are no records.
+        present.pop()
+    assert len(present) == (
+        staged.header_row + staged.row_count + staged.rejected + staged.blank_rows
+    )
 
 
 @real_files

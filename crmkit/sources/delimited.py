@@ -1,122 +1,420 @@
-"""Delimited text: encoding and delimiter are found once, then DuckDB reads with nothing to guess.
+"""Delimited text: encoding and delimiter are found once, then every record is accounted for.
 
-The ladder for the encoding: byte order mark, UTF-16 by its zero bytes, UTF-8 when the whole file is
-valid, else Windows-1252 (reference: source-formats.md sections 1.5 and 6).
+A file whose records are all well-formed is read by DuckDB in parallel; `count_records` says by its
+bytes how many there must be, so that a record that DuckDB passes over is noticed. Every other file is
+read here, record by record: what cannot be read is set aside with its reason, never dropped.
 """
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import itertools
+import re
+import sys
 from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
+
+import numpy as np
 
 from crmkit.errors import SourceError
-from crmkit.sources.model import NumberedRow, Sheet, Source, SourceKind
+from crmkit.sources import encodings
+from crmkit.sources.model import (
+    NumberedRow,
+    Progress,
+    Sheet,
+    Source,
+    SourceKind,
+    is_blank,
+    some,
+)
 
-_PIECE: Final = 1 << 20
+DELIMITERS: Final = {";": "semicolons", ",": "commas", "\t": "tabs", "|": "bars"}
+"""What is looked for, with its name; a user can choose any other character."""
+
+FIRST_ROWS: Final = 30
+"""Records that are looked at to find the headers."""
+
 _SAMPLE: Final = 200_000
-_DELIMITERS: Final = {";": "semicolons", ",": "commas", "\t": "tabs", "|": "bars"}
-_BOMS: Final = {
-    codecs.BOM_UTF8: "utf-8-sig",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
+_EVERY: Final = 20_000
+_LONGEST_RECORD: Final = 1_000_000
+"""Characters that a record of several lines may have before its quotation mark counts as unclosed."""
+
+_LONGEST_IN_DOUBT: Final = 40_000
+"""The same, once many marks turned out to be unclosed: more than the longest cell of Excel."""
+
+_CONTROLS: Final = re.compile(r"[\x00-\x08\x0e-\x1a\x7f]")
+_SEPARATOR_LINE: Final = re.compile(r'"?sep=(.)"?[\r\n]', re.IGNORECASE)
+_DECIMAL_COMMA: Final = re.compile(r"(?<=\d),(?=\d)")
 
 
-def inspect(path: Path) -> Source:
-    """A text file's encoding and delimiter.
+def inspect(path: Path, *, encoding: str = "", delimiter: str = "") -> Source:
+    """A text file's encoding, delimiter and first records.
+
+    Args:
+        encoding, delimiter: Found in the file where they are empty.
 
     Raises:
         SourceError: It is empty, or not text.
     """
     if path.stat().st_size == 0:
         raise SourceError("This file is empty.", where=path.name, mend="Choose another file.")
-    encoding = _encoding(path)
-    with path.open(encoding=encoding, errors="replace", newline="") as file:
-        sample = file.read(_SAMPLE)
-    if "\x00" in sample:
+    note = ""
+    if encoding:
+        encoding = encodings.check_encoding(encoding)
+    else:
+        encoding, note = encodings.find_encoding(path)
+    sample = _sample(path, encoding)
+    if delimiter and (len(delimiter) != 1 or delimiter in '"\r\n'):
         raise SourceError(
-            "This is neither a workbook nor a text file.",
-            where=path.name,
-            mend="Save the data as .xlsx or .csv and try again.",
+            "A delimiter is a single character, and no quotation mark.",
+            where=delimiter,
+            mend="Choose the character that stands between the cells.",
         )
-    delimiter = _delimiter(sample)
-    widest = max(
-        (len(row) for row in csv.reader(io.StringIO(sample), delimiter=delimiter)), default=0
+    delimiter = delimiter or find_delimiter(sample)
+    spaced = f'{delimiter} "' in sample
+    records = list(
+        itertools.islice(Records(io.StringIO(sample, newline=""), delimiter, spaced=spaced), 2_000)
     )
-    described = f"text separated by {_DELIMITERS[delimiter]}, encoding {encoding}"
-    rows = sample.count("\n") + 1 if len(sample) < _SAMPLE else 0
+    first = tuple((row.number, tuple(row.cells)) for row in records[:FIRST_ROWS])
+    widest = max((len(row.cells) for row in records), default=0)
+    named = DELIMITERS.get(delimiter, f"the character {delimiter}")
     return Source(
         path,
         SourceKind.DELIMITED,
-        described,
-        (Sheet("", visible=True, rows=rows, columns=widest),),
+        f"text separated by {named}, encoding {encoding}",
+        (Sheet("", visible=True, rows=0, columns=widest, first_rows=first),),
         encoding,
         delimiter,
+        spaced,
+        (note,) if note else (),
     )
 
 
 def first_rows(source: Source, count: int) -> tuple[NumberedRow, ...]:
     """The first records with their numbers."""
-    with source.path.open(encoding=source.encoding, errors="replace", newline="") as file:
-        records = csv.reader(file, delimiter=source.delimiter)
+    with _opened(source.path, source.encoding) as file:
         return tuple(
-            (number, tuple(record))
-            for number, record in enumerate(itertools.islice(records, count), start=1)
+            (row.number, tuple(row.cells))
+            for row in itertools.islice(
+                Records(file, source.delimiter, spaced=source.spaced), count
+            )
         )
+
+
+def table_width(source: Source, headers: tuple[str, ...], header_row: int) -> int:
+    """How many columns the table has: as many as headers, or more when most rows have more.
+
+    Without headers it is the widest of the first rows.
+    """
+    with _opened(source.path, source.encoding) as file:
+        sample = io.StringIO(file.read(_SAMPLE), newline="")
+    widths = Counter(
+        _filled_width(row.cells)
+        for row in Records(sample, source.delimiter, spaced=source.spaced)
+        if row.number > header_row and not row.reason
+    )
+    widths.pop(0, None)
+    if not widths:
+        return max(len(headers), 1)
+    if not headers:
+        return max(widths)
+    rows = widths.total()
+    usual = max(width for width in widths if _at_least(widths, width) >= rows / 2)
+    return max(len(headers), usual)
 
 
 def as_utf8(source: Source, folder: Path) -> Path:
     """The file itself when it is UTF-8, else a copy of it in UTF-8."""
-    if source.encoding in ("utf-8", "utf-8-sig"):
+    if source.encoding in ("utf-8", "utf-8-sig") and not source.notes:
         return source.path
     copy = folder / "utf8.csv"
     with (
-        source.path.open(encoding=source.encoding, errors="replace", newline="") as read,
+        _opened(source.path, source.encoding) as read,
         copy.open("w", encoding="utf-8", newline="") as written,
     ):
-        while piece := read.read(_PIECE):
+        while piece := read.read(1 << 20):
             written.write(piece)
     return copy
 
 
-def _encoding(path: Path) -> str:
-    with path.open("rb") as file:
-        start = file.read(4096)
-        for mark, name in _BOMS.items():
-            if start.startswith(mark):
-                return name
-        if start[1::2].count(0) > len(start) // 4:
-            return "utf-16-le"
-        if start[::2].count(0) > len(start) // 4:
-            return "utf-16-be"
-        file.seek(0)
-        decoder = codecs.getincrementaldecoder("utf-8")()
+def count_records(path: Path) -> int | None:
+    """How many records a well-formed UTF-8 file has, counted by its bytes.
+
+    Returns:
+        None when they cannot be counted this way.
+    """
+    lines = {b"\n": 0, b"\r": 0}
+    quotes = 0
+    end = b""
+    for piece in encodings.pieces_of(path):
+        if b"\x00" in piece:
+            return None
+        marks = _places(piece, b'"')
+        for line_end in lines:
+            if not marks.size:
+                lines[line_end] += 0 if quotes % 2 else piece.count(line_end)
+                continue
+            places = _places(piece, line_end)
+            # A line end after an odd number of quotation marks is inside a cell.
+            inside = (np.searchsorted(marks, places) + quotes) % 2
+            lines[line_end] += int(places.size - np.count_nonzero(inside))
+        quotes += int(marks.size)
+        end = (end + piece)[-10_000:]
+    if quotes % 2:
+        return None
+    line_end = b"\n" if lines[b"\n"] else b"\r"
+    after_last = end[len(end.rstrip(b"\r\n")) :]
+    return lines[line_end] - after_last.count(line_end) + 1
+
+
+@dataclass
+class Tally:
+    """What was found in the records of one file."""
+
+    blank: int = 0
+    rejected: int = 0
+    short: list[str] = field(default_factory=list)
+    quotes: list[str] = field(default_factory=list)
+    zeros: int = 0
+
+    def notes(self) -> list[str]:
+        """What a user should know of it."""
+        found = []
+        if self.short:
+            found.append(
+                f"{len(self.short):,} rows have fewer cells than the table has columns"
+                f" (row {some(self.short)})"
+            )
+        if self.quotes:
+            found.append(
+                f"{len(self.quotes):,} rows have text beside a quotation mark, which is kept"
+                f" (row {some(self.quotes)})"
+            )
+        if self.zeros:
+            found.append(f"{self.zeros:,} NUL characters, which are no text, are left out")
+        return found
+
+
+def write_text(
+    source: Source, *, header_row: int, width: int, folder: Path, progress: Progress
+) -> tuple[Path, Path, Tally]:
+    """Read record by record and write two files for DuckDB: the rows, and what is set aside.
+
+    Returns:
+        The rows (number, then the cells), the records set aside (number, reason, text), the tally.
+    """
+    rows, aside = folder / "rows.csv", folder / "aside.csv"
+    tally = Tally()
+    blank_since = 0
+    size = max(source.path.stat().st_size, 1)
+    with (
+        source.path.open("rb") as raw,
+        io.TextIOWrapper(raw, encoding=source.encoding, errors="replace", newline="") as file,
+        rows.open("w", encoding="utf-8", newline="") as rows_file,
+        aside.open("w", encoding="utf-8", newline="") as aside_file,
+    ):
+        write_row = csv.writer(rows_file, lineterminator="\n").writerow
+        write_aside = csv.writer(aside_file, lineterminator="\n").writerow
+        records = Records(file, source.delimiter, spaced=source.spaced)
+        for row in records:
+            if row.number % _EVERY == 0:
+                progress(min(raw.tell() / size, 1.0), "Reading the rows")
+            if row.number <= header_row:
+                continue
+            reason, cells = row.reason, row.cells
+            if not reason and all(map(is_blank, cells)):
+                blank_since += 1
+                continue
+            # Blank lines at the end of a file are no rows.
+            tally.blank, blank_since = tally.blank + blank_since, 0
+            if not reason and len(cells) > width and _filled_width(cells) > width:
+                reason = f"{_filled_width(cells)} cells where the table has {width} columns"
+            if reason:
+                tally.rejected += 1
+                write_aside((row.number, reason, records.text.rstrip("\r\n")))
+                continue
+            if len(cells) < width:
+                tally.short.append(str(row.number))
+                cells = [*cells, *[""] * (width - len(cells))]
+            if row.odd_quotes:
+                tally.quotes.append(str(row.number))
+            write_row((row.number, *cells[:width]))
+        tally.zeros = records.zeros
+    return rows, aside, tally
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record of a file.
+
+    Attributes:
+        number: As the file counts records, blank lines too, from 1.
+        reason: Why it cannot be read; empty when it can.
+        odd_quotes: A quoted cell has text after its closing mark, which was kept.
+    """
+
+    number: int
+    cells: list[str]
+    reason: str = ""
+    odd_quotes: bool = False
+
+
+class Records:
+    """The records of a text, whatever state they are in."""
+
+    def __init__(self, file: TextIO, delimiter: str, *, spaced: bool = False) -> None:
+        # The module's limit of 131,072 characters is for the whole process, and can only be raised.
+        csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
+        self._lines = _Lines(file)
+        self._delimiter, self._spaced = delimiter, spaced
+        self._reader = csv.reader(
+            self._lines, delimiter=delimiter, skipinitialspace=spaced, strict=True
+        )
+        self._number = 0
+        self._unclosed = 0
+
+    @property
+    def text(self) -> str:
+        """The record given last, as it stands in the file."""
+        return "".join(self._lines.taken)
+
+    @property
+    def zeros(self) -> int:
+        """NUL characters that were left out so far."""
+        return self._lines.zeros
+
+    def __iter__(self) -> Iterator[Record]:
+        return self
+
+    def __next__(self) -> Record:
+        self._lines.taken = []
+        self._number += 1
         try:
-            while piece := file.read(_PIECE):
-                decoder.decode(piece)
-            decoder.decode(b"", final=True)
-        except UnicodeDecodeError:
-            return "cp1252"
-    return "utf-8"
+            return Record(self._number, next(self._reader))
+        except csv.Error:
+            return self._mend()
+
+    def _mend(self) -> Record:
+        """Read a record with odd quotation marks by its first line alone."""
+        taken = self._lines.taken
+        self._lines.give_back(taken[1:])
+        self._lines.taken = [taken[0]]
+        # Read leniently; a line end that becomes part of a cell shows that its mark is still open.
+        (cells,) = csv.reader(
+            [taken[0].rstrip("\r\n") + "\n"],
+            delimiter=self._delimiter,
+            skipinitialspace=self._spaced,
+        )
+        if not cells[-1].endswith("\n"):
+            return Record(self._number, cells, odd_quotes=True)
+        self._unclosed += 1
+        if self._unclosed == 50:
+            self._lines.longest = _LONGEST_IN_DOUBT
+        return Record(self._number, cells, "a quotation mark is opened and not closed")
 
 
-def _delimiter(sample: str) -> str:
-    """The delimiter under which most rows have the same, largest number of cells."""
+class _Lines:
+    """Lines of a file that can be given back; too many for one record are an error."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self._again: list[str] = []
+        self.taken: list[str] = []
+        self.longest = _LONGEST_RECORD
+        self.zeros = 0
+        self._size = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._again.pop() if self._again else self._next_line()
+        if self.taken:
+            self._size += len(line)
+        else:
+            self._size = 0
+        self.taken.append(line)
+        if self._size > self.longest:
+            raise csv.Error("too long")
+        return line
+
+    def _next_line(self) -> str:
+        line = next(self._file)
+        if "\x00" in line:
+            self.zeros += line.count("\x00")
+            line = line.replace("\x00", "")
+        return line
+
+    def give_back(self, lines: list[str]) -> None:
+        self._again.extend(reversed(lines))
+
+
+def find_delimiter(sample: str) -> str:
+    """The delimiter that cuts most rows, and the headers above them, into the same number of cells."""
+    if stated := _SEPARATOR_LINE.match(sample.lstrip("\ufeff")):
+        return stated[1]
     best, best_score = ",", 0.0
-    for delimiter in _DELIMITERS:
-        rows = [
-            row
-            for row in itertools.islice(csv.reader(io.StringIO(sample), delimiter=delimiter), 200)
-            if row
-        ]
-        widths = Counter(len(row) for row in rows)
-        width, agreeing = widths.most_common(1)[0] if widths else (1, 0)
-        score = (width - 1) * agreeing / max(len(rows), 1)
-        if score > best_score:
-            best, best_score = delimiter, score
+    # A comma between two digits is a decimal one in half of Europe.
+    plain = _DECIMAL_COMMA.sub("", sample)
+    for text in (plain, sample):
+        for delimiter in DELIMITERS:
+            score = _score(text, delimiter)
+            if score > best_score:
+                best, best_score = delimiter, score
+        if best_score:
+            break
     return best
+
+
+def _score(text: str, delimiter: str) -> float:
+    widths = [
+        len(row.cells)
+        for row in itertools.islice(Records(io.StringIO(text, newline=""), delimiter), 200)
+        if any(row.cells) and not row.reason
+    ]
+    if not widths:
+        return 0.0
+    width, agreeing = Counter(widths).most_common(1)[0]
+    # The headers have the table's width: rows above the first such one speak against a delimiter.
+    return (width - 1) * agreeing / len(widths) / (1 + widths.index(width)) ** 2
+
+
+def _sample(path: Path, encoding: str) -> str:
+    with _opened(path, encoding) as file:
+        sample = file.read(_SAMPLE)
+    if len(_CONTROLS.findall(sample)) > len(sample) / 100:
+        raise SourceError(
+            "This is neither a workbook nor a text file.",
+            where=path.name,
+            mend="Save the data as .xlsx or .csv and try again.",
+        )
+    if len(sample) == _SAMPLE:
+        # The last record may be cut in two.
+        sample = sample[: max(sample.rfind("\n"), sample.rfind("\r")) + 1] or sample
+    return sample
+
+
+def _opened(path: Path, encoding: str) -> io.TextIOWrapper:
+    return path.open(encoding=encoding, errors="replace", newline="")
+
+
+def _filled_width(cells: list[str]) -> int:
+    """How many cells a row has up to its last filled one."""
+    width = len(cells)
+    while width and is_blank(cells[width - 1]):
+        width -= 1
+    return width
+
+
+def _at_least(widths: Counter[int], width: int) -> int:
+    return sum(count for found, count in widths.items() if found >= width)
+
+
+def _places(piece: bytes, sought: bytes) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+    if sought not in piece:
+        return np.empty(0, dtype=np.intp)
+    return np.flatnonzero(np.frombuffer(piece, dtype=np.uint8) == sought[0])

@@ -16,7 +16,10 @@ def find_header_row(rows: Sequence[NumberedRow]) -> int:
     Headers fill most of the table's width with different words, and no numbers, dates or addresses.
     """
     filled = [(number, [cell.strip() for cell in cells]) for number, cells in rows]
-    width = max((sum(bool(cell) for cell in cells) for _, cells in filled), default=0)
+    # A few rows may be wider than the table: those with a delimiter too many.
+    widths = sorted(sum(bool(cell) for cell in cells) for _, cells in filled)
+    widths = [width for width in widths if width]
+    width = widths[-min(max(2, len(widths) // 5), len(widths))] if widths else 0
     for number, cells in filled:
         words = [cell for cell in cells if cell]
         if not words or len(words) < max(1, 0.6 * width):

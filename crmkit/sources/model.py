@@ -6,9 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Final
 
 Progress = Callable[[float, str], None]
 NumberedRow = tuple[int, tuple[str, ...]]
+
+BLANKS: Final = (
+    "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007"
+    "\u2008\u2009\u200a\u200b\u2028\u2029\u202f\u205f\u3000\ufeff"
+)
+"""Characters that show nothing: a cell of only these is blank."""
 
 
 class SourceKind(StrEnum):
@@ -20,12 +27,18 @@ class SourceKind(StrEnum):
 
 @dataclass(frozen=True)
 class Sheet:
-    """One table of a source; a delimited file has a single one without a name."""
+    """One table of a source; a delimited file has a single one without a name.
+
+    Attributes:
+        rows: How many there are; 0 for a delimited file, which is not counted beforehand.
+        first_rows: The first ones with their numbers as the file counts; blank ones too.
+    """
 
     name: str
     visible: bool
     rows: int
     columns: int
+    first_rows: tuple[NumberedRow, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -35,6 +48,8 @@ class Source:
     Attributes:
         description: What it is, for people: "Excel workbook", "text, separated by semicolons".
         encoding, delimiter: Of a delimited file.
+        spaced: A delimited file has spaces between a delimiter and a quoted cell.
+        notes: What was found while recognising it, for people.
     """
 
     path: Path
@@ -43,6 +58,8 @@ class Source:
     sheets: tuple[Sheet, ...]
     encoding: str = ""
     delimiter: str = ""
+    spaced: bool = False
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,13 +79,23 @@ class Landed:
     """What a reader put into its table, row by row as text.
 
     Attributes:
-        headers: The header cells as they stand, one for each column from the first used one on.
-        first_column: Position of the first column in the file, from 0.
+        headers: The header cells as they stand, one for each column that is landed.
+        positions: Where these columns are in the file, from 0.
         blank_rows: Rows without any text, which are not landed.
         notes: What else was found, for people.
     """
 
     headers: tuple[str, ...]
-    first_column: int
+    positions: tuple[int, ...]
     blank_rows: int
     notes: tuple[str, ...] = ()
+
+
+def is_blank(text: str) -> bool:
+    """Whether a cell shows nothing."""
+    return not text.strip(BLANKS)
+
+
+def some(items: list[str], count: int = 3) -> str:
+    """The first few of a list for a note, and that there are more."""
+    return ", ".join(items[:count]) + (", ..." if len(items) > count else "")

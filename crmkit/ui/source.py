@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, Final
 
 import ipywidgets as w
 import pandas as pd
 
 from crmkit.errors import SourceError
+from crmkit.sources.encodings import CHOICES
 from crmkit.ui import markup
 from crmkit.ui.desk import Desk, Panel, button
 from crmkit.ui.subject import SubjectChoice
 from crmkit.ui.widgets import Uploader
+from crmkit.workspace import ImportSession
 
 _ENDINGS = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".csv", ".txt", ".tsv")
+
+_DELIMITERS: Final = {";": ";", ",": ",", "tab": "\t", "|": "|"}
+"""What is offered, and the character that it is."""
+
+_SHOWN_REJECTED: Final = 10
+_SHOWN_TEXT: Final = 300
 
 UPLOAD_LIMIT = 2_000_000_000
 """Bytes that an upload may have; larger files are picked from a folder instead."""
@@ -46,7 +55,20 @@ class SourcePanel(Panel):
         self._again = button(
             "Read again", self._read_again, desk, tooltip="Read with this sheet and header row"
         )
-        self._layout = w.HBox([self._sheet, self._header, self._again])
+        self._encoding = w.Combobox(
+            description="Encoding:",
+            options=CHOICES,
+            layout=w.Layout(width="190px"),
+            tooltip="How the file's bytes are read as letters; empty to find it",
+        )
+        self._delimiter = w.Combobox(
+            description="Delimiter:",
+            options=[*_DELIMITERS],
+            layout=w.Layout(width="170px"),
+            tooltip="What stands between the cells; empty to find it",
+        )
+        self._text = w.HBox([self._encoding, self._delimiter])
+        self._layout = w.HBox([self._sheet, self._text, self._header, self._again])
         self._found = w.HTML()
         self.body.children = [
             self._subject.widget,
@@ -78,13 +100,15 @@ class SourcePanel(Panel):
         self._layout.layout.display = "" if has_source else "none"
         self._found.value = self._describe() if has_source else ""
 
-    def load(self, path: Path, sheet: str | None = None, header_row: int | None = None) -> None:
-        """Read a file in the background, then show what was found."""
+    def load(self, path: Path, **chosen: Any) -> None:
+        """Read a file in the background, then show what was found.
+
+        Args:
+            chosen: What the user says about it, as `ImportSession.load` takes it.
+        """
         session = self.desk.session
         self.desk.run(
-            lambda progress: session.load(
-                path, sheet=sheet, header_row=header_row, progress=progress
-            ),
+            lambda progress: session.load(path, progress=progress, **chosen),
             lambda _: self.show(),
             ended=self.show,
         )
@@ -118,34 +142,55 @@ class SourcePanel(Panel):
         return path
 
     def _read_again(self) -> None:
+        staged = self.desk.session.staged
+        delimiter = self._delimiter.value
         self.load(
             self.desk.session.source_path,
             sheet=self._sheet.value or None,
-            header_row=self._header.value,
+            # Under another encoding or delimiter, the headers can be in another row.
+            header_row=None if self._reads_anew() else self._header.value,
+            encoding=self._encoding.value.strip() if staged.encoding else "",
+            delimiter=_DELIMITERS.get(delimiter, delimiter) if staged.encoding else "",
         )
+
+    def _reads_anew(self) -> bool:
+        staged = self.desk.session.staged
+        chosen = (
+            self._sheet.value,
+            self._encoding.value,
+            self._delimiter.value,
+            self._header.value,
+        )
+        before = (staged.sheet, staged.encoding, _shown(staged.delimiter))
+        return chosen[:3] != before and chosen[3] == staged.header_row
 
     def _describe(self) -> str:
         session = self.desk.session
         staged = session.staged
-        source = session.inspect(session.source_path) if session.source_path.exists() else None
-        sheets = source.sheets if source else ()
+        # Imports of an older version kept no list of sheets.
+        sheets = staged.sheets or ((staged.sheet, True),)
         self._sheet.options = [
-            (f"{sheet.name or '(the file)'}{'' if sheet.visible else ' (hidden)'}", sheet.name)
-            for sheet in sheets
-        ] or [(staged.sheet, staged.sheet)]
+            (f"{sheet or '(the file)'}{'' if visible else ' (hidden)'}", sheet)
+            for sheet, visible in sheets
+        ]
         self._sheet.value = staged.sheet
+        self._sheet.layout.display = "none" if staged.encoding else ""
+        self._text.layout.display = "" if staged.encoding else "none"
+        self._encoding.value, self._delimiter.value = staged.encoding, _shown(staged.delimiter)
         self._header.value = staged.header_row
         where = f"sheet {staged.sheet}, " if staged.sheet else ""
         header = f"headers in row {staged.header_row}" if staged.header_row else "no header row"
         blank = f", {staged.blank_rows:,} blank rows passed over" if staged.blank_rows else ""
+        aside = f", {staged.rejected:,} rows set aside" if staged.rejected else ""
         return "".join(
             (
                 markup.paragraph(
                     f"{staged.source_name}: {staged.row_count:,} rows, {len(staged.columns)} columns"
-                    f" ({where}{header}{blank}).",
+                    f" ({where}{header}{blank}{aside}).",
                     style="ck-lead",
                 ),
                 markup.bullets(staged.notes, style="ck-notes"),
+                _rejected(session) if staged.rejected else "",
                 "<h3>First rows</h3>",
                 _frame(session.first_rows()),
                 "<h3>Columns</h3>",
@@ -164,6 +209,29 @@ class SourcePanel(Panel):
                 ),
             )
         )
+
+
+def _shown(delimiter: str) -> str:
+    """A delimiter as it is shown: a tab by its name."""
+    names = {character: shown for shown, character in _DELIMITERS.items()}
+    return names.get(delimiter, delimiter)
+
+
+def _rejected(session: ImportSession) -> str:
+    """The first rows that could not be read, to be found and mended in the file."""
+    rows = (
+        (row.Row, row.Reason, str(row.Text)[:_SHOWN_TEXT])
+        for row in session.rejected_rows(_SHOWN_REJECTED).itertuples()
+    )
+    more = session.staged.rejected - _SHOWN_REJECTED
+    return "".join(
+        (
+            "<h3>Rows that cannot be read</h3>",
+            markup.paragraph("They are not imported. Mend them in the file and load it again."),
+            markup.table(("Row", "Reason", "As it stands in the file"), rows),
+            markup.paragraph(f"And {more:,} more.") if more > 0 else "",
+        )
+    )
 
 
 def _frame(frame: pd.DataFrame) -> str:
