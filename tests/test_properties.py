@@ -188,6 +188,61 @@ def test_the_same_file_again_changes_nothing(
 
 
 @relaxed
+@given(
+    known=rows,
+    incoming=rows,
+    chosen=any_settings,
+    mapped=st.lists(st.sampled_from(list(CELLS)), min_size=6, unique=True),
+)
+def test_known_records_change_only_as_the_settings_say(
+    known: list[Row], incoming: list[Row], chosen: Settings, mapped: list[str]
+) -> None:
+    """Skip and Ignore change nothing, Merge no filled cell, and no import an unmapped field."""
+    targets = list(dict.fromkeys(["company.name", "person.last_name", *mapped]))
+    kit = fresh_kit()
+    kit.load(known)
+    before = {entity: kit.records(entity) for entity in ("company", "person")}
+    phones = _alive(kit)
+
+    kit.load([{target: row[target] for target in targets} for row in incoming], chosen)
+
+    own = {
+        entity: chosen.rule(found).action
+        for entity, found in (("company", COMPANY), ("person", PERSON))
+    }
+    defaulted = {"name", "category", "country"}  # a company has these in every plan
+    for entity, records in before.items():
+        after = {record["id"]: record for record in kit.records(entity)}
+        for record in records:
+            for field, value in record.items():
+                target = f"{entity}.{field}"
+                if (
+                    own[entity] in (Action.SKIP, Action.ADD)
+                    or (field != "company_id" and target not in targets and field not in defaulted)
+                    or (
+                        own[entity] is Action.MERGE
+                        and value is not None
+                        and chosen.write(target) is not Write.ALWAYS
+                    )
+                ):
+                    assert after[record["id"]][field] == value
+    if chosen.phones is ChildAction.KEEP:
+        assert phones <= _alive(kit)
+        old = {(owner, record["id"]) for owner, found in before.items() for record in found}
+        assert {p for p in _alive(kit) if p[:2] in old} == phones
+
+
+def _alive(kit: Kit) -> set[tuple[Any, ...]]:
+    """Entity, owner's id, slot and value of every phone."""
+    return set(
+        kit.rows(
+            "select case when company_id is null then 'person' else 'company' end,"
+            " coalesce(company_id, person_id), slot, value from crm.phone where deleted_at is null"
+        )
+    )
+
+
+@relaxed
 @given(known=rows, incoming=rows, chosen=any_settings)
 def test_ids_are_unique_and_point_to_records(
     known: list[Row], incoming: list[Row], chosen: Settings
@@ -205,6 +260,7 @@ def test_ids_are_unique_and_point_to_records(
         "email",
         "link",
         "interest",
+        "consent",
         "list_item",
     ):
         assert kit.rows(f"select id from crm.{table} group by id having count(*) > 1") == []
