@@ -6,7 +6,6 @@ is cleaned or typed here, so that leading zeros, long numbers and odd dates surv
 
 from __future__ import annotations
 
-import math
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,10 +38,14 @@ _MARK: Final = r"^'+[=+\-@\t\r]"
 
 _SAMPLE_COUNT: Final = 4
 _SAMPLE_ROWS: Final = 2_000
-_LONGEST_LINE: Final = 16_000_000
+_LONG_LINE: Final = 2_000_000
+"""Bytes of a record that DuckDB makes room for; eight times as many make reading twice as slow."""
+
+_LONGEST_LINE: Final = 64_000_000
 _AT_ONCE: Final = 50
 """Columns that are looked at in one statement; 700 at once ran out of memory."""
 
+_BEYOND: Final = "\x80"
 _T = TypeVar("_T")
 
 _LANDING: Final = name("staged_landing")
@@ -112,9 +115,11 @@ def land(db: Database, source: Source, layout: Layout, *, progress: Progress) ->
             landed = _land_delimited(db, source, layout, folder, progress)
         progress(0.85, "Looking at the columns")
         ids = [f"c{number}" for number in range(1, len(landed.headers) + 1)]
-        _clear_blanks(db, ids)
-        blank = landed.blank_rows + _delete_blank_rows(db, ids)
+        headers, header_notes = _headers(landed)
         rows = int(db.value(sql("select count(*) from {t}", t=_LANDING)))
+        columns = _profile(db, headers, landed.positions, rows)
+        blank = _delete_blank_rows(db, ids)
+        rows -= blank
         rejected = int(db.value(sql("select count(*) from {t}", t=_REJECTED)))
         if not rows:
             raise SourceError(
@@ -122,8 +127,6 @@ def land(db: Database, source: Source, layout: Layout, *, progress: Progress) ->
                 where=f"{source.path.name}{f', sheet {layout.sheet}' if layout.sheet else ''}",
                 mend="Choose another sheet, or set the header row.",
             )
-        headers, header_notes = _headers(landed)
-        columns = _profile(db, headers, landed.positions, rows)
         notes = (
             *_notes_on_layout(source, layout),
             *source.notes,
@@ -142,7 +145,7 @@ def land(db: Database, source: Source, layout: Layout, *, progress: Progress) ->
         layout.sheet,
         layout.header_row,
         rows,
-        blank,
+        landed.blank_rows + blank,
         columns,
         notes,
         rejected=rejected,
@@ -233,7 +236,7 @@ def _land_delimited(
             sql(
                 "insert into {t} select cast(k0 as integer), k1, k2 from {read}",
                 t=_REJECTED,
-                read=_read_csv(aside, ",", 3, skip=0, padded=False),
+                read=_read_csv(aside, ",", 3, longest=_LONGEST_LINE),
             )
         )
     return Landed(headers, positions, tally.blank, (source.description, *tally.notes()))
@@ -259,18 +262,29 @@ def _stage_directly(
 
 def _stage_numbered(db: Database, path: Path, width: int, *, plain: bool) -> None:
     """Read a text file of our own: row number, then the cells."""
-    db.run(
-        sql(
+
+    def stage(longest: int) -> Query:
+        return sql(
             "create or replace table {t} as"
             " select cast(k0 as integer) as row_no, {cells} from {read}",
             t=_LANDING,
             cells=_cells(1, width, plain=plain),
-            read=_read_csv(path, ",", width + 1, skip=0, padded=False),
+            read=_read_csv(path, ",", width + 1, longest=longest),
         )
-    )
+
+    if not db.attempt(stage(_LONG_LINE)):
+        db.run(stage(_LONGEST_LINE))
 
 
-def _read_csv(path: Path, delimiter: str, width: int, *, skip: int, padded: bool) -> Query:
+def _read_csv(
+    path: Path,
+    delimiter: str,
+    width: int,
+    *,
+    skip: int = 0,
+    padded: bool = False,
+    longest: int = _LONG_LINE,
+) -> Query:
     """A text file's rows as columns `k0`, `k1`, ...; any record that is not well-formed is an error."""
     types = join(", ", (sql("{k}: 'VARCHAR'", k=literal(f"k{n}")) for n in range(width)))
     return sql(
@@ -284,7 +298,7 @@ def _read_csv(path: Path, delimiter: str, width: int, *, skip: int, padded: bool
         skip=skip,
         types=types,
         padded=padded,
-        longest=_LONGEST_LINE,
+        longest=longest,
     )
 
 
@@ -318,32 +332,6 @@ def _rejected_table() -> Query:
     return sql(
         "create or replace table {t} (row_no integer, reason varchar, text varchar)", t=_REJECTED
     )
-
-
-def _clear_blanks(db: Database, ids: list[str]) -> None:
-    """Cells that show nothing become null."""
-    for block in _blocks(ids):
-        edges = db.row(
-            sql(
-                "select {edges} from {t}",
-                edges=join(", ", (sql("min({c}), max({c})", c=name(c)) for c in block)),
-                t=_LANDING,
-            )
-        )
-        for place, c in enumerate(block):
-            first, last = edges[2 * place], edges[2 * place + 1]
-            # Blanks sort before all letters and digits, or beyond ASCII: most columns have none.
-            if first is not None and (first < "!" or last >= "\x80"):
-                db.run(
-                    sql(
-                        "update {t} set {c} = null"
-                        " where ({c} < '!' or {c} >= {beyond}) and trim({c}, {blanks}) = ''",
-                        t=_LANDING,
-                        c=name(c),
-                        beyond="\x80",
-                        blanks=BLANKS,
-                    )
-                )
 
 
 def _delete_blank_rows(db: Database, ids: list[str]) -> int:
@@ -429,7 +417,7 @@ def _profile(
                     header,
                     get_column_letter(position + 1),
                     filled,
-                    different,
+                    min(different, filled),
                     rows > _EXACT_UP_TO,
                     shown,
                 )
@@ -443,52 +431,46 @@ def _profile(
 
 
 def _counts(db: Database, ids: list[str], rows: int) -> list[tuple[int, int]]:
-    """For each column: cells that are filled, and different values."""
-    filled = db.row(
+    """Filled cells and different values of each column; cells that show nothing become null first."""
+    found = db.row(
         sql(
             "select {counts} from {t}",
-            counts=join(", ", (sql("count({c})", c=name(c)) for c in ids)),
-            t=_LANDING,
-        )
-    )
-    step = -(-rows // _EXACT_UP_TO)
-    seen = db.row(
-        sql(
-            "select {counts} from {t} where row_no % {step} = 0",
             counts=join(
-                ", ",
-                (
-                    sql("count({c}), approx_count_distinct({c})", c=name(c))
-                    if step > 1
-                    else sql("count({c}), count(distinct {c})", c=name(c))
-                    for c in ids
-                ),
+                ", ", (sql("{n}, min({c}), max({c})", n=_count(c, rows), c=name(c)) for c in ids)
             ),
-            step=step,
             t=_LANDING,
         )
     )
-    return [
-        (count, min(_different(seen[2 * place + 1], seen[2 * place], count), count))
-        for place, count in enumerate(filled)
-    ]
+    counts = []
+    for place, c in enumerate(ids):
+        filled, different, first, last = found[4 * place : 4 * place + 4]
+        # Blanks sort before all letters and digits, or beyond ASCII: most columns have none.
+        if filled and (first < "!" or last >= _BEYOND) and _clear_blanks(db, c):
+            filled, different = db.row(
+                sql("select {counts} from {t}", counts=_count(c, rows), t=_LANDING)
+            )
+        counts.append((filled, different))
+    return counts
 
 
-def _different(distinct: int, looked_at: int, filled: int) -> int:
-    """How many different values a column has, from those in a part of its cells.
+def _count(column: str, rows: int) -> Query:
+    if rows > _EXACT_UP_TO:
+        return sql("count({c}), approx_count_distinct({c})", c=name(column))
+    return sql("count({c}), count(distinct {c})", c=name(column))
 
-    Were all values equally frequent, `n` of `d` values would show up as `d * (1 - exp(-n / d))`.
-    """
-    if looked_at >= filled or distinct >= looked_at:
-        return distinct if looked_at >= filled else filled
-    low, high = float(distinct), float(filled)
-    for _ in range(50):
-        middle = (low + high) / 2
-        if middle * -math.expm1(-looked_at / middle) < distinct:
-            low = middle
-        else:
-            high = middle
-    return round(high)
+
+def _clear_blanks(db: Database, column: str) -> bool:
+    """Cells that show nothing become null; whether there were any."""
+    shows_nothing = sql(
+        "({c} < '!' or {c} >= {beyond}) and trim({c}, {blanks}) = ''",
+        c=name(column),
+        beyond=_BEYOND,
+        blanks=BLANKS,
+    )
+    if not db.value(sql("select count(*) from {t} where {w}", t=_LANDING, w=shows_nothing)):
+        return False
+    db.run(sql("update {t} set {c} = null where {w}", t=_LANDING, c=name(column), w=shows_nothing))
+    return True
 
 
 def _samples(db: Database, ids: list[str]) -> list[tuple[str, ...]]:
