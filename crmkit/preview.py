@@ -334,9 +334,13 @@ def _decided(db: Database, entity: Entity, record_no: int) -> tuple[str, ...]:
 
 
 def find_existing(
-    db: Database, entity: Entity, text: str, limit: int
+    db: Database, entity: Entity, text: str, limit: int, scope: int | None = None
 ) -> tuple[tuple[int, str], ...]:
-    """Records of the attached CRM whose name contains a text, or whose ID it is: id and label."""
+    """Records of the attached CRM whose name contains a text, or whose ID it is: id and label.
+
+    Args:
+        scope: For products, the price list in which they are looked for.
+    """
     named = name_fields_sql(entity, "record")
     parent = sql("''")
     join_parent = sql("")
@@ -354,6 +358,7 @@ def find_existing(
             from {t} as record {join_parent}
             where record.deleted_at is null and {named} is not null
                 and (contains(lower({named}), lower(trim({text}))) or cast(record.id as varchar) = trim({text}))
+                {within}
             order by lower({named}), record.id
             limit {limit}
             """,
@@ -361,6 +366,9 @@ def find_existing(
             parent=parent,
             t=name("crm", entity.id),
             join_parent=join_parent,
+            within=sql("and record.{c} = {id}", c=name(f"{entity.scope}_id"), id=scope)
+            if entity.scope
+            else sql(""),
             text=text,
             limit=limit,
         )

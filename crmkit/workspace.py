@@ -1099,7 +1099,8 @@ class ImportSession:
     def find_existing(self, entity: str, text: str, limit: int = 20) -> tuple[tuple[int, str], ...]:
         """Records of the CRM whose name contains a text, or whose ID it is: id and label."""
         with self.workspace.reading() as db:
-            return preview.find_existing(db, self.workspace.schema.entity(entity), text, limit)
+            found = self.schema.entity(entity)
+            return preview.find_existing(db, found, text, limit, self.settings.price_list)
 
     def _decide(
         self,

@@ -373,6 +373,17 @@ def test_the_products_template_comes_back_as_it_was_filled(workspace: Workspace)
     assert set(targets) == {f"product.{field.id}" for field in PRODUCT.fields}
 
 
+def test_an_existing_product_is_looked_for_in_its_price_list(workspace: Workspace) -> None:
+    first = loaded(workspace, SAMPLES / "products.xlsx")
+    first.preview()
+    first.commit()
+    session = workspace.new_import()
+    session.price_list = workspace.add_price_list(name="Partners", currency="NOK")
+
+    assert session.find_existing("product", "desk") == ()
+    assert len(first.find_existing("product", "desk")) == 2
+
+
 def test_companies_are_not_asked_about_products(workspace: Workspace, tmp_path: Path) -> None:
     """The choice of what the file holds decides what its words mean."""
     book = openpyxl.Workbook()
