@@ -36,6 +36,7 @@ class RowDecisions:
         self._desk = desk
         self._decided = decided
         self._boxes: dict[str, _RecordBox] = {}
+        self._session = ""
         self.widget = w.VBox()
         self.widget.add_class("ck-decide-all")
 
@@ -45,6 +46,8 @@ class RowDecisions:
         The controls stay the same ones, so that the preview made anew after a decision takes
         neither the focus of the keyboard nor a text that is being typed.
         """
+        if self._session != self._desk.session.id:
+            self._session, self._boxes = self._desk.session.id, {}
         for detail in details:
             if detail.entity not in self._boxes:
                 self._boxes[detail.entity] = _RecordBox(detail.entity, self._desk, self._decided)
@@ -60,7 +63,7 @@ class _RecordBox:
     def __init__(self, entity_id: str, desk: Desk, decided: Callable[[], None]) -> None:
         self._desk = desk
         self._decided = decided
-        self._entity: Entity = desk.session.workspace.schema.entity(entity_id)
+        self._entity: Entity = desk.session.schema.entity(entity_id)
         self._detail: RecordDetail | None = None
         label = self._entity.labels["en"]
         self._head = w.HTML()
@@ -318,7 +321,7 @@ class DecisionList(Part):
 
     def opened(self) -> None:
         decisions = self.desk.session.decisions()
-        schema = self.desk.session.workspace.schema
+        schema = self.desk.session.schema
         lines = [
             f"{schema.entity(decision.entity).labels['en']}, {decision.label}"
             for decision in decisions[:_MOST_LISTED]

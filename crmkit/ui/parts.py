@@ -10,7 +10,6 @@ import ipywidgets as w
 from crmkit.ui.desk import Desk
 from crmkit.ui.widgets import Disclosure
 
-_WIDE = w.Layout(width="520px", max_width="100%")
 _STYLE = {"description_width": "200px"}
 
 
@@ -36,7 +35,9 @@ class Part:
 
 def dropdown(label: str, options: Sequence[Any], value: Any = None) -> w.Dropdown:
     """A list to choose from, with its label."""
-    made = w.Dropdown(description=label, options=options, layout=_WIDE, style=_STYLE)
+    # A layout of its own: a control is hidden through it.
+    layout = w.Layout(width="520px", max_width="100%")
+    made = w.Dropdown(description=label, options=options, layout=layout, style=_STYLE)
     if value is not None:
         made.value = value
     return made

@@ -327,6 +327,7 @@ class _ListsPart(SettingsPart):
     def forget(self) -> None:
         """The file or its mapping may be another: its values must be looked at again."""
         self._values = None
+        self._declined.clear()
 
     def update(self, settings: Settings) -> None:
         mapped = self._mapped()
