@@ -117,7 +117,9 @@ def land(db: Database, source: Source, layout: Layout, *, progress: Progress) ->
         ids = [f"c{number}" for number in range(1, len(landed.headers) + 1)]
         headers, header_notes = _headers(landed)
         rows = int(db.value(sql("select count(*) from {t}", t=_LANDING)))
-        columns = _profile(db, headers, landed.positions, rows)
+        columns = _profile(
+            db, headers, landed.positions, rows, marked=source.kind is SourceKind.DELIMITED
+        )
         blank = _delete_blank_rows(db, ids)
         rows -= blank
         rejected = int(db.value(sql("select count(*) from {t}", t=_REJECTED)))
@@ -200,7 +202,7 @@ def _land_spreadsheet(
     text = folder / "rows.csv"
     landed = spreadsheet.write_text(source, layout, text, lambda f, t: progress(0.7 * f, t))
     progress(0.7, "Storing the rows")
-    _stage_numbered(db, text, len(landed.headers), plain=False)
+    _stage_numbered(db, text, len(landed.headers))
     return landed
 
 
@@ -230,7 +232,7 @@ def _land_delimited(
         progress=lambda f, t: progress(0.05 + 0.55 * f, t),
     )
     progress(0.6, "Storing the rows")
-    _stage_numbered(db, rows, width, plain=True)
+    _stage_numbered(db, rows, width)
     if tally.rejected:
         db.run(
             sql(
@@ -252,7 +254,7 @@ def _stage_directly(
         " cast(row_number() over () + {skip} as integer) as row_no, {cells} from {read}",
         t=_LANDING,
         skip=skip,
-        cells=_cells(0, width, plain=True),
+        cells=_cells(0, width),
         read=read,
     )
     return db.attempt(stage) and records - skip == db.value(
@@ -260,7 +262,7 @@ def _stage_directly(
     )
 
 
-def _stage_numbered(db: Database, path: Path, width: int, *, plain: bool) -> None:
+def _stage_numbered(db: Database, path: Path, width: int) -> None:
     """Read a text file of our own: row number, then the cells."""
 
     def stage(longest: int) -> Query:
@@ -268,7 +270,7 @@ def _stage_numbered(db: Database, path: Path, width: int, *, plain: bool) -> Non
             "create or replace table {t} as"
             " select cast(k0 as integer) as row_no, {cells} from {read}",
             t=_LANDING,
-            cells=_cells(1, width, plain=plain),
+            cells=_cells(1, width),
             read=_read_csv(path, ",", width + 1, longest=longest),
         )
 
@@ -302,29 +304,14 @@ def _read_csv(
     )
 
 
-def _cells(first: int, width: int, *, plain: bool) -> Query:
-    """Columns `c1`, ... from `k<first>` on.
-
-    Args:
-        plain: Take off the apostrophe that keeps a spreadsheet from seeing a formula in a CSV file
-            (`workbooks.write_csv`, and other programs alike).
-    """
+def _cells(first: int, width: int) -> Query:
+    """Columns `c1`, ... from `k<first>` on."""
     return join(
         ", ",
         (
-            sql("{k} as {c}", k=_plain(k) if plain else k, c=name(f"c{position + 1}"))
+            sql("{k} as {c}", k=name(f"k{first + position}"), c=name(f"c{position + 1}"))
             for position in range(width)
-            for k in (name(f"k{first + position}"),)
         ),
-    )
-
-
-def _plain(cell: Query) -> Query:
-    return sql(
-        "case when starts_with({k}, '''') and regexp_matches({k}, {mark}) then substr({k}, 2)"
-        " else {k} end",
-        k=cell,
-        mark=_MARK,
     )
 
 
@@ -403,13 +390,24 @@ def _headers(landed: Landed) -> tuple[tuple[str, ...], list[str]]:
 
 
 def _profile(
-    db: Database, headers: tuple[str, ...], positions: tuple[int, ...], rows: int
+    db: Database,
+    headers: tuple[str, ...],
+    positions: tuple[int, ...],
+    rows: int,
+    *,
+    marked: bool,
 ) -> tuple[Column, ...]:
+    """Clean the cells and say what each column holds.
+
+    Args:
+        marked: Take off the apostrophe that keeps a spreadsheet from seeing a formula in a CSV file
+            (`workbooks.write_csv`, and other programs alike).
+    """
     columns: list[Column] = []
     # A few columns at a time: each counts its different values in a table of its own in memory.
     for block in _blocks(list(enumerate(zip(positions, headers, strict=True), start=1))):
         ids = [f"c{number}" for number, _ in block]
-        found = zip(block, _counts(db, ids, rows), _samples(db, ids), strict=True)
+        found = zip(block, _counts(db, ids, rows, marked=marked), _samples(db, ids), strict=True)
         for (number, (position, header)), (filled, different), shown in found:
             columns.append(
                 Column(
@@ -430,8 +428,8 @@ def _profile(
     return tuple(columns)
 
 
-def _counts(db: Database, ids: list[str], rows: int) -> list[tuple[int, int]]:
-    """Filled cells and different values of each column; cells that show nothing become null first."""
+def _counts(db: Database, ids: list[str], rows: int, *, marked: bool) -> list[tuple[int, int]]:
+    """Filled cells and different values of each column, whose cells are cleaned first."""
     found = db.row(
         sql(
             "select {counts} from {t}",
@@ -444,8 +442,8 @@ def _counts(db: Database, ids: list[str], rows: int) -> list[tuple[int, int]]:
     counts = []
     for place, c in enumerate(ids):
         filled, different, first, last = found[4 * place : 4 * place + 4]
-        # Blanks sort before all letters and digits, or beyond ASCII: most columns have none.
-        if filled and (first < "!" or last >= _BEYOND) and _clear_blanks(db, c):
+        # Blanks and marks sort before letters and digits, or beyond ASCII: most columns have none.
+        if filled and (first < "(" or last >= _BEYOND) and _clean(db, c, marked=marked):
             filled, different = db.row(
                 sql("select {counts} from {t}", counts=_count(c, rows), t=_LANDING)
             )
@@ -459,18 +457,38 @@ def _count(column: str, rows: int) -> Query:
     return sql("count({c}), count(distinct {c})", c=name(column))
 
 
-def _clear_blanks(db: Database, column: str) -> bool:
-    """Cells that show nothing become null; whether there were any."""
+def _clean(db: Database, column: str, *, marked: bool) -> bool:
+    """Cells that show nothing become null, and marks are taken off; whether anything changed."""
     shows_nothing = sql(
         "({c} < '!' or {c} >= {beyond}) and trim({c}, {blanks}) = ''",
         c=name(column),
         beyond=_BEYOND,
         blanks=BLANKS,
     )
-    if not db.value(sql("select count(*) from {t} where {w}", t=_LANDING, w=shows_nothing)):
-        return False
-    db.run(sql("update {t} set {c} = null where {w}", t=_LANDING, c=name(column), w=shows_nothing))
-    return True
+    is_marked = sql(
+        "{marked} and starts_with({c}, '''') and regexp_matches({c}, {mark})",
+        marked=marked,
+        c=name(column),
+        mark=_MARK,
+    )
+    changed = False
+    # Looked for first: an update that finds nothing costs as much as one that does.
+    for value, where in (
+        (sql("null"), shows_nothing),
+        (sql("substr({c}, 2)", c=name(column)), is_marked),
+    ):
+        if db.value(sql("select count(*) from {t} where {w}", t=_LANDING, w=where)):
+            db.run(
+                sql(
+                    "update {t} set {c} = {value} where {w}",
+                    t=_LANDING,
+                    c=name(column),
+                    value=value,
+                    w=where,
+                )
+            )
+            changed = True
+    return changed
 
 
 def _samples(db: Database, ids: list[str]) -> list[tuple[str, ...]]:
