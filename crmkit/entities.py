@@ -1032,6 +1032,7 @@ PRODUCT: Final = Entity(
             superoffice="product.suppliercode",
         ),
         Field("erp_key", _ERP_KEY, length=254, superoffice="product.erpproductkey"),
+        Field("id", _ID, FieldType.ID, superoffice="product.id"),
     ),
     match_keys=(
         MatchKey("name", _NAME, ("name",), Form.NAME),
@@ -1050,6 +1051,7 @@ PRODUCT: Final = Entity(
             Form.NAME,
         ),
         MatchKey("erp_key", _ERP_KEY, ("erp_key",), Form.CODE),
+        MatchKey("id", _ID, ("id",), Form.ID),
     ),
     needs=("name", "code"),
     needs_all=True,

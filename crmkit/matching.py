@@ -263,7 +263,7 @@ def known_keys_sql(matcher: Matcher) -> Query:
         "select record.id, {key} as key, {guard} as guard, coalesce({owner}, 0) as parent"
         " from {table} as record {country} where record.deleted_at is null {scope}",
         scope=sql("and record.{scope} = {id}", scope=name(f"{entity.scope}_id"), id=matcher.scope)
-        if entity.scope
+        if matcher.scope is not None
         else sql(""),
         key=_compound(matcher, value, fields),
         guard=_guard(matcher, value, "country.code"),

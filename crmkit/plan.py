@@ -405,6 +405,8 @@ def _needed(matcher: Matcher) -> list[tuple[str, Query]]:
     Where all of it is needed, a field that is not mapped is lacking in every row; where one will do,
     it is not looked at.
     """
+    if matcher.entity.scope and matcher.scope is None:
+        return [("a price list", sql("true"))]
     mapped = {cell.target.id for cell in matcher.cells.cells}
     return [
         (

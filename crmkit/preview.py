@@ -367,7 +367,7 @@ def find_existing(
             t=name("crm", entity.id),
             join_parent=join_parent,
             within=sql("and record.{c} = {id}", c=name(f"{entity.scope}_id"), id=scope)
-            if entity.scope
+            if entity.scope and scope is not None
             else sql(""),
             text=text,
             limit=limit,
@@ -583,7 +583,7 @@ def _match_reason(
         return f"There was nothing to match on: {label} is empty in this row."
     parts = [incoming.get(part) for part in key.fields] if incoming else []
     value = " ".join(str(part) for part in parts if part) or _key_value(db, matcher, record)
-    where = " in this price list" if matcher.entity.scope else ""
+    where = " in this price list" if matcher.scope is not None else ""
     if matcher.within_parent:
         where = (
             " within its company" if record["parent_record"] else " among persons without company"

@@ -244,6 +244,11 @@ class Settings(_Model):
         """Whether records of an entity are imported at all."""
         return self.rule(entity).match_key != DO_NOT_IMPORT
 
+    def lacks_price_list(self, entity: Entity) -> bool:
+        """Whether a price list must be chosen: an ID finds a product in all of them."""
+        by_id = self.rule(entity).match_key == "id"
+        return bool(entity.scope) and self.price_list is None and not by_id
+
     def with_rule(
         self, entity: Entity, *, match_key: str | None = None, action: Action | None = None
     ) -> Settings:
@@ -304,7 +309,7 @@ def faults(
     found = []
     for entity in imported(settings, mapping, schema):
         rule = settings.rule(entity)
-        if entity.scope and settings.price_list is None:
+        if settings.lacks_price_list(entity):
             found.append(
                 f"{entity.plural['en']}: no price list was chosen. Choose or create the one that they"
                 " go into, where the file is chosen."

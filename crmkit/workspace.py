@@ -507,6 +507,7 @@ class Workspace:
             )
         target = found[0]
         session = self.new_import()
+        session.subject = target.entity.parent or target.entity.id
         stem = f"{target_id.replace('.', '-')}-of-selection-{selection_id}"
         path = session.upload_folder / f"set-{stem}.csv"
         try:
@@ -1181,7 +1182,7 @@ class ImportSession:
         schema, preferences = self.schema, self.workspace.preferences
         mapping.check(self.mapping, self.staged, schema)
         settings.check(self.settings, self.mapping, schema, preferences)
-        if schema.root.scope:
+        if self.settings.price_list is not None:
             self.workspace.price_list(self.settings.price_list)
         fingerprint = self._fingerprint()
         self._cancelled.clear()

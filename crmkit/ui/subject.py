@@ -9,7 +9,6 @@ from crmkit.ui.desk import Desk, button
 from crmkit.ui.handling import NoticeLevel
 
 _STYLE = {"description_width": "200px"}
-_WIDE = w.Layout(width="520px")
 
 
 class SubjectChoice:
@@ -18,19 +17,19 @@ class SubjectChoice:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._subject = w.Dropdown(
-            description="What does this file hold?", style=_STYLE, layout=_WIDE
+            description="What does this file hold?", style=_STYLE, layout=_wide()
         )
-        self._list = w.Dropdown(description="Import to price list:", style=_STYLE, layout=_WIDE)
-        self._name = w.Text(description="Name:", style=_STYLE, layout=_WIDE)
+        self._list = w.Dropdown(description="Import to price list:", style=_STYLE, layout=_wide())
+        self._name = w.Text(description="Name:", style=_STYLE, layout=_wide())
         self._currency = w.Dropdown(
             description="Currency:",
             options=[(f"{code} - {name}", code) for code, name in currencies()],
             value="EUR",
             style=_STYLE,
-            layout=_WIDE,
+            layout=_wide(),
         )
-        self._from = w.DatePicker(description="Valid from:", style=_STYLE, layout=_WIDE)
-        self._to = w.DatePicker(description="Valid to:", style=_STYLE, layout=_WIDE)
+        self._from = w.DatePicker(description="Valid from:", style=_STYLE, layout=_wide())
+        self._to = w.DatePicker(description="Valid to:", style=_STYLE, layout=_wide())
         self._new = w.VBox(
             [
                 self._name,
@@ -49,7 +48,7 @@ class SubjectChoice:
     def ready(self) -> bool:
         """Whether all is chosen that the mapping needs."""
         session = self._desk.session
-        return not session.schema.root.scope or session.settings.price_list is not None
+        return not session.settings.lacks_price_list(session.schema.root)
 
     def show(self) -> None:
         """Bring the choices up to date with the session."""
@@ -107,3 +106,8 @@ class SubjectChoice:
 def _holds(plurals: list[str]) -> str:
     first, *others = plurals
     return " and ".join([first, *(other.lower() for other in others)])
+
+
+def _wide() -> w.Layout:
+    """A layout of a control's own: one that is shared would hide all controls with one."""
+    return w.Layout(width="520px")
