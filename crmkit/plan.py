@@ -479,10 +479,12 @@ def _report_held_back(db: Database, matcher: Matcher) -> None:
 
 def _report_fields_missing(db: Database, matcher: Matcher) -> None:
     """Say which of the fields that a new record needs are empty."""
+    needed = _needed(matcher)
+    if not needed:
+        return  # the file has none of them: it is about known records
     title = matcher.entity.labels["en"].lower()
     missing = join(
-        ", ",
-        (sql("case when {m} then {label} end", m=m, label=label) for label, m in _needed(matcher)),
+        ", ", (sql("case when {m} then {label} end", m=m, label=label) for label, m in needed)
     )
     db.run(
         sql(

@@ -119,16 +119,27 @@ def test_a_selection_is_sorted_by_any_column(workspace: Workspace) -> None:
     assert shown(descending=True) == ["gamma", "Beta", "Acme"]
 
 
-def test_every_column_of_every_entity_can_be_sorted_and_searched(workspace: Workspace) -> None:
-    batch = imported(workspace, PEOPLE)
-    for entity in ("company", "person"):
-        selection = chosen(workspace, batch, entity)
-        headers, _ = workspace.selection_page(selection.id)
-        for position in range(len(headers)):
-            _, rows = workspace.selection_page(
-                selection.id, sort=position, descending=True, search="a"
-            )
-            assert len(rows) == workspace.selection_count(selection.id, search="a")
+@pytest.mark.parametrize(
+    ("entity", "header"),
+    [
+        ("company", "Company vat number"),
+        ("company", "Company no mailings"),
+        ("company", "Postal address city"),
+        ("person", "Company name"),
+        ("person", "Person birth date"),
+        ("person", "Person mobile"),
+    ],
+)
+def test_a_column_of_any_kind_can_be_sorted_and_searched(
+    workspace: Workspace, entity: str, header: str
+) -> None:
+    selection = chosen(workspace, imported(workspace, PEOPLE), entity)
+    headers, _ = workspace.selection_page(selection.id)
+    position = headers.index(header)
+
+    _, rows = workspace.selection_page(selection.id, sort=position, descending=True, search="a")
+
+    assert len(rows) == workspace.selection_count(selection.id, search="a") > 0
 
 
 def test_a_sorted_page_begins_where_the_last_one_ended(workspace: Workspace) -> None:
