@@ -108,7 +108,7 @@ class _RecordBox:
                 self._candidates,
                 self._not_same,
                 self._finding,
-                w.HBox([self._action, button("Use this action", self._act, desk)]),
+                w.HBox([self._action, button("Use action", self._act, desk)]),
                 self._editing,
                 self._undo,
             ]
@@ -350,4 +350,4 @@ def _when(widget: w.Widget, *, shown: bool) -> None:
 
 def _layout() -> w.Layout:
     # One for each control: a control is hidden through its layout.
-    return w.Layout(width="320px", max_width="100%")
+    return w.Layout(width="310px", max_width="100%")

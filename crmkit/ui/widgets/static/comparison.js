@@ -69,7 +69,7 @@ export default {
         { class: tint ? `ck-compare-${tint}` : null },
         filled(value) ? make("span", { class: "ck-compare-value" }, value) : make("span", { class: "ck-none" }, "–"),
         tag ? make("span", { class: `ck-tag ck-tag-${tag}` }, tag) : null,
-        origin ? make("span", { class: "ck-tag" }, origin) : null,
+        origin ? make("div", { class: "ck-muted ck-small" }, origin) : null,
       );
     }
 
