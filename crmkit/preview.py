@@ -429,22 +429,29 @@ def _winners(db: Database, shape: Shape, record: dict[str, Any]) -> dict[str, in
     rows = _rows_of(db, shape.entity, record["record_no"])
     if not cells or not rows:
         return {}
-    # A cell that could not be used is none; between, so that DuckDB skips the rows of a large file
-    # that are not asked for.
+    # A cell that could not be used is none.
+    unusable: dict[str, list[int]] = {}
+    for target, row_no in db.rows(
+        sql(
+            "select target, row_no from issue where level = 'error' and list_contains({rows}, row_no)"
+            " union all select '', row_no from left_out where list_contains({rows}, row_no)"
+            " order by all",
+            rows=list(rows),
+        )
+    ):
+        unusable.setdefault(target or "", []).append(row_no)
     row = db.row(
         sql(
+            # Between, so that DuckDB skips the rows of a large file that are not asked for.
             "select {firsts} from staged where row_no between {low} and {high}"
-            " and list_contains({rows}, row_no)"
-            " and not exists (from left_out where left_out.row_no = staged.row_no)",
+            " and list_contains({rows}, row_no)",
             firsts=join(
                 ", ",
                 (
                     sql(
-                        "min(row_no) filter ({raw} is not null and not exists (from issue"
-                        " where issue.row_no = staged.row_no and issue.target = {target}"
-                        " and issue.level = 'error'))",
+                        "min(row_no) filter ({raw} is not null and not list_contains({bad}, row_no))",
                         raw=cell.raw,
-                        target=cell.target.id,
+                        bad=unusable.get(cell.target.id, []) + unusable.get("", []),
                     )
                     for _, cell in cells
                 ),
