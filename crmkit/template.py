@@ -52,9 +52,11 @@ def columns(schema: Schema) -> tuple[TemplateColumn, ...]:
 
 def header(target: Target) -> str:
     """A target's header: `Company name`, `Person mobile`."""
-    return (
-        f"{target.entity.labels['en']} {target.labels['en'][:1].lower()}{target.labels['en'][1:]}"
-    )
+    entity, label = target.entity.labels["en"], target.labels["en"]
+    if label.startswith(f"{entity} "):
+        return label
+    # An abbreviation keeps its capitals.
+    return f"{entity} {label if label[:2].isupper() else label[:1].lower() + label[1:]}"
 
 
 def _note(target: Target) -> str:
