@@ -476,13 +476,17 @@ class Workspace:
             return selections.selection(db, made)
 
     def settable(self, selection_id: int) -> tuple[Target, ...]:
-        """The fields that can be set for all members: those of which a record has one value."""
+        """The fields that can be set for all members: those of which a record has one value.
+
+        None for an entity whose records are not found by their id, as products.
+        """
         with self.reading() as db:
             entity = selections.selection(db, selection_id).entity
             return tuple(
                 target
                 for target in crm.load_schema(db).targets()
                 if target.entity.id == entity
+                and "id" in {key.id for key in target.entity.match_keys}
                 and not target.multiple
                 and not target.field.composed
                 and target.field.type is not FieldType.ID

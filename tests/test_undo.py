@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as run_settings
 
-from crmkit import crm
+from crmkit import crm, price_lists
 from crmkit.commit import BatchHeader, BatchKind
 from crmkit.crm import Preferences
 from crmkit.database import in_memory
-from crmkit.entities import COMPANY, PERSON
+from crmkit.entities import COMPANY, PERSON, PRODUCT
 from crmkit.errors import SettingsError, StalePlanError
 from crmkit.settings import Action, Settings
 from crmkit.sql import sql
@@ -79,7 +79,7 @@ def test_added_records_are_removed_with_what_belongs_to_them(kit: Kit) -> None:
     preview = look(kit, 1)
     take_back(kit, 1)
 
-    assert preview.removed == {"company": 1, "person": 1}
+    assert (preview.removed["company"], preview.removed["person"]) == (1, 1)
     assert [] == [row for table in visible(kit).values() for row in table]
 
 
@@ -102,7 +102,7 @@ def test_changed_cells_get_their_earlier_value(kit: Kit) -> None:
     take_back(kit, 2)
 
     assert preview.cells == 3
-    assert preview.restored == {"company": 1, "person": 0}
+    assert {entity for entity, count in preview.restored.items() if count} == {"company"}
     assert preview.kept == ()
     assert before == visible(kit)
 
@@ -141,7 +141,7 @@ def test_a_company_that_got_other_persons_is_kept(kit: Kit) -> None:
     take_back(kit, 1)
 
     assert kept(preview) == [("company", 1, "", KeptReason.HAS_RECORDS)]
-    assert preview.removed == {"company": 0, "person": 1}
+    assert {entity for entity, count in preview.removed.items() if count} == {"person"}
     assert [r["first_name"] for r in kit.records("person")] == ["Bo"]
 
 
@@ -251,6 +251,27 @@ def test_selections_of_an_undo_hold_what_was_restored_and_kept(kit: Kit) -> None
         f" on m.selection_id = s.id where batch_id = {batch} order by all"
     )
     assert members == [("kept", 1)]
+
+
+def test_products_are_taken_back_too(kit: Kit) -> None:
+    with in_memory() as db, db.attached(kit.path, "crm", read_only=False):
+        price_lists.add_price_list(
+            db, name="Standard", currency="EUR", valid_from=None, valid_to=None
+        )
+    chosen = Settings(price_list=1).with_rule(PRODUCT, match_key="code", action=Action.REPLACE)
+    desk: Row = {"product.name": "Desk", "product.code": "D", "product.list_price": "100"}
+    kit.load([desk], chosen)
+    before = visible(kit)
+    kit.load(
+        [{**desk, "product.list_price": "120.5"}, {**desk, "product.code": "E"}],
+        chosen,
+    )
+
+    preview = look(kit, 2)
+    take_back(kit, 2)
+
+    assert (preview.removed["product"], preview.restored["product"]) == (1, 1)
+    assert before == visible(kit)
 
 
 @pytest.mark.slow

@@ -204,6 +204,8 @@ class SelectionView:
 
     def _setting(self) -> w.Widget:
         targets = self._desk.workspace.settable(self._selection.id)
+        if not targets:
+            return w.HBox([])
         field = w.Dropdown(
             options=[(target.labels["en"], target.id) for target in targets],
             description="Set for all:",
