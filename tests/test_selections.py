@@ -246,7 +246,7 @@ def test_a_field_is_set_for_all_members(
     batch = session.commit()
 
     headers, rows = workspace.selection_page(chosen(workspace, batch, entity, "changed").id)
-    label = next(h for h in headers if h.lower().endswith(query.replace("_", " ")))
+    label = next(h for h in headers if h.lower() == f"{entity} {query.replace('_', ' ')}")
     assert session.step == "result"
     assert counts[entity]["changed"] == len(rows) == 2
     assert [str(row[headers.index(label)]) for row in rows] == [value, value]
