@@ -238,7 +238,7 @@ def _land_delimited(
             sql(
                 "insert into {t} select cast(k0 as integer), k1, k2 from {read}",
                 t=_REJECTED,
-                read=_read_csv(aside, ",", 3, longest=_LONGEST_LINE, line_end=r"\r\n"),
+                read=_read_csv(aside, ",", 3, longest=_LONGEST_LINE, line_end=r"\n"),
             )
         )
     return Landed(headers, positions, tally.blank, (source.description, *tally.notes()))
@@ -271,7 +271,7 @@ def _stage_numbered(db: Database, path: Path, width: int) -> None:
             " select cast(k0 as integer) as row_no, {cells} from {read}",
             t=_LANDING,
             cells=_cells(1, width),
-            read=_read_csv(path, ",", width + 1, longest=longest, line_end=r"\r\n"),
+            read=_read_csv(path, ",", width + 1, longest=longest, line_end=r"\n"),
         )
 
     if not db.attempt(stage(_LONG_LINE)):
