@@ -238,7 +238,7 @@ def _land_delimited(
             sql(
                 "insert into {t} select cast(k0 as integer), k1, k2 from {read}",
                 t=_REJECTED,
-                read=_read_csv(aside, ",", 3, longest=_LONGEST_LINE),
+                read=_read_csv(aside, ",", 3, longest=_LONGEST_LINE, line_end=r"\n"),
             )
         )
     return Landed(headers, positions, tally.blank, (source.description, *tally.notes()))
@@ -271,7 +271,7 @@ def _stage_numbered(db: Database, path: Path, width: int) -> None:
             " select cast(k0 as integer) as row_no, {cells} from {read}",
             t=_LANDING,
             cells=_cells(1, width),
-            read=_read_csv(path, ",", width + 1, longest=longest),
+            read=_read_csv(path, ",", width + 1, longest=longest, line_end=r"\n"),
         )
 
     if not db.attempt(stage(_LONG_LINE)):
@@ -286,6 +286,7 @@ def _read_csv(
     skip: int = 0,
     padded: bool = False,
     longest: int = _LONG_LINE,
+    line_end: str = "",
 ) -> Query:
     """A text file's rows as columns `k0`, `k1`, ...; any record that is not well-formed is an error."""
     types = join(", ", (sql("{k}: 'VARCHAR'", k=literal(f"k{n}")) for n in range(width)))
@@ -293,7 +294,7 @@ def _read_csv(
         """
         read_csv({path}, delim = {delimiter}, header = false, skip = {skip}, auto_detect = false,
             columns = {{types}}, quote = '"', escape = '"', null_padding = {padded},
-            strict_mode = true, max_line_size = {longest}, parallel = true)
+            strict_mode = true, max_line_size = {longest}, parallel = true {line_end})
         """,
         path=str(path),
         delimiter=delimiter,
@@ -301,6 +302,8 @@ def _read_csv(
         types=types,
         padded=padded,
         longest=longest,
+        # Found by DuckDB where it is not said, and wrongly for a first cell that holds another one.
+        line_end=sql(", new_line = {end}", end=line_end) if line_end else sql(""),
     )
 
 

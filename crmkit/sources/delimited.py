@@ -217,8 +217,8 @@ def write_text(
         rows.open("w", encoding="utf-8", newline="") as rows_file,
         aside.open("w", encoding="utf-8", newline="") as aside_file,
     ):
-        write_row = csv.writer(rows_file, lineterminator="\n").writerow
-        write_aside = csv.writer(aside_file, lineterminator="\n").writerow
+        write_row = csv.writer(rows_file, quoting=csv.QUOTE_ALL, lineterminator="\n").writerow
+        write_aside = csv.writer(aside_file, quoting=csv.QUOTE_ALL, lineterminator="\n").writerow
         records = Records(file, source.delimiter, spaced=source.spaced)
         for row in records:
             if row.number % _EVERY == 0:

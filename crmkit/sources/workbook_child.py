@@ -137,7 +137,7 @@ def _write(task: Task) -> dict[str, Any]:
     headers = [""] * len(columns)
     blank = 0
     with Path(task.target).open("w", encoding="utf-8", newline="") as file:
-        write_row = csv.writer(file, lineterminator="\n").writerow
+        write_row = csv.writer(file, quoting=csv.QUOTE_ALL, lineterminator="\n").writerow
         for done, (number, row) in enumerate(page.rows()):
             if done % _EVERY == 0:
                 _say(progress=done / max(page.height, 1))
