@@ -10,7 +10,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from crmkit import serve
 from crmkit.samples import SAMPLES, make_sample_workspace
@@ -19,6 +19,7 @@ from tests.conftest import CHROMIUM_FLAGS
 
 _PATIENCE: Final = 30_000  # ms; the machine may be busy with other tests
 _TOKEN: Final = "invented-for-the-tests"
+expect.set_options(timeout=_PATIENCE)
 _failed = pytest.StashKey[bool]()
 
 
