@@ -66,4 +66,4 @@ def test_a_read_only_disk_is_told(small_disk: Path) -> None:
         again.new_import()
 
     assert "cannot be written" in raised.value.message
-    assert (("Companies", 0), ("Persons", 0)) == again.record_counts()
+    assert (("Companies", 0), ("Persons", 0), ("Products", 0)) == again.record_counts()
