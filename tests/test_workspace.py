@@ -74,13 +74,13 @@ def test_the_whole_path_from_file_to_selection(workspace: Workspace, people: Pat
     assert batch.written == {
         "company": {"new": 2, "changed": 0},
         "person": {"new": 3, "changed": 0},
+        "product": {"new": 0, "changed": 0},
     }
     kinds = [(s.entity, s.kind, s.members) for s in workspace.selections(batch.id)]
     assert kinds == [
-        ("company", "new", 2),
-        ("company", "changed", 0),
-        ("person", "new", 3),
-        ("person", "changed", 0),
+        (entity, kind, count if kind == "new" else 0)
+        for entity, count in (("company", 2), ("person", 3))
+        for kind in ("new", "changed", "unchanged", "skipped")
     ]
     assert workspace.unfinished() == ()
     assert session.step == "result"
@@ -179,7 +179,7 @@ def test_the_backup_holds_the_crm_as_it_was(workspace: Workspace, people: Path) 
     assert session.batch is not None
     copy = Workspace(workspace.path)
     copy.crm_path = workspace.path / "backups" / session.batch.backup
-    assert copy.record_counts() == (("Companies", 2), ("Persons", 3))
+    assert copy.record_counts() == (("Companies", 2), ("Persons", 3), ("Products", 0))
 
 
 def test_cancelling_a_commit_leaves_the_crm_as_it_was(workspace: Workspace, people: Path) -> None:
@@ -194,7 +194,7 @@ def test_cancelling_a_commit_leaves_the_crm_as_it_was(workspace: Workspace, peop
     with pytest.raises(CancelledError):
         session.commit(progress=stop)
 
-    assert workspace.record_counts() == (("Companies", 0), ("Persons", 0))
+    assert workspace.record_counts() == (("Companies", 0), ("Persons", 0), ("Products", 0))
     assert session.batch is None
     assert session.commit().written["person"]["new"] == 3
 
@@ -487,7 +487,7 @@ def test_a_crash_before_the_commit_leaves_nothing(workspace: Workspace, people: 
     )
 
     assert done.returncode == 9
-    assert workspace.record_counts() == (("Companies", 0), ("Persons", 0))
+    assert workspace.record_counts() == (("Companies", 0), ("Persons", 0), ("Products", 0))
     again = workspace.open_import(session.id)
     assert again.batch is None
     assert again.commit().written["company"]["new"] == 2
