@@ -497,10 +497,10 @@ def make_list_values(db: Database, cells: Cells) -> None:
 
 def _different(cell: Cell) -> Query:
     """The different contents of a cell's column: a million cells hold a few items."""
-    if not cell.header:
-        return sql("(select 1)")
     if cell.target.child is not None and cell.target.child.whole:
         return name("staged")  # such a cell also depends on the slot's first
+    if not cell.header:
+        return sql("(select 1)")
     return sql("(select distinct {column} from staged)", column=name(cell.header))
 
 
