@@ -91,7 +91,7 @@ any_settings = st.builds(
         }
     ),
 )
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 relaxed = settings(
     max_examples=50,
