@@ -41,8 +41,11 @@ _FULL: Final = (
 class Database:
     """One open connection. Rows stay in DuckDB; what comes out is small."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path | None) -> None:
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, path: Path | None, *, compressed: bool = True
+    ) -> None:
         self._connection = connection
+        self._compressed = compressed
         self._in_transaction = False
         self.path = path
 
@@ -143,12 +146,16 @@ class Database:
             "attach {path} as {alias}{mode}", path=literal(str(path)), alias=name(alias), mode=mode
         )
         _when_free(path, lambda: self._connection.execute(attach.text), wait)
+        if not read_only:
+            self.run(sql("set force_compression = 'auto'"))
         try:
             yield
         finally:
             # Detaching writes what is committed into the file, for which a disk can be too full;
             # then it stays in the log beside the file and is read from there the next time.
             self.run(sql("detach {alias}", alias=name(alias)))
+            if not self._compressed:
+                self.run(sql("set force_compression = 'uncompressed'"))
 
     def interrupt(self) -> None:
         """Stop the statement that another thread is running; it raises CancelledError there."""
@@ -180,7 +187,12 @@ class Database:
 
 @contextmanager
 def opened(
-    path: Path, *, read_only: bool = False, wait: float = WAIT_SECONDS, must_exist: bool = True
+    path: Path,
+    *,
+    read_only: bool = False,
+    wait: float = WAIT_SECONDS,
+    must_exist: bool = True,
+    compressed: bool = True,
 ) -> Iterator[Database]:
     """Open a DuckDB file for the length of a block.
 
@@ -189,6 +201,8 @@ def opened(
         read_only: Several programs may read at once; one may write, and then alone.
         wait: Seconds to wait for a file that is held elsewhere.
         must_exist: Refuse to make a new file by opening a name that is not there.
+        compressed: Write what goes into this file compressed. For a file that goes away soon it
+            is not worth it: compressing takes three times as long as writing.
 
     Raises:
         StorageError: The file is missing, busy, read-only, damaged or of another version.
@@ -196,9 +210,11 @@ def opened(
     if (must_exist or read_only) and not path.exists():
         raise _missing(path)
     connection = _when_free(path, lambda: duckdb.connect(str(path), read_only=read_only), wait)
-    database = Database(connection, path)
+    database = Database(connection, path, compressed=compressed)
     try:
         _configure(connection, path.parent)
+        if not compressed:
+            database.run(sql("set force_compression = 'uncompressed'"))
         yield database
     finally:
         database.close()

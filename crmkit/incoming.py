@@ -166,20 +166,34 @@ def make_cell_table(db: Database, cells: Cells) -> None:
     which `make_issues` has something to say.
     """
     listed = [cell for cell in cells.cells if cell.target.field.type is FieldType.LIST]
-    suspect = (
-        sql("coalesce({condition}, false)", condition=fault.condition)
-        for cell in cells.cells
-        for fault in _noted(cell, cells)
-    )
+    # What is wrong with a cell is asked once, for the mark and for the value.
+    faults = {cell.column: [fault.condition for fault in _faults(cell)] for cell in cells.cells}
+    zeros = [
+        lost for cell in cells.cells if (found := _lost_zeros(cell, cells)) for lost in found[:1]
+    ]
     db.run(
         sql(
             """
             create or replace table cell as
             select raw.row_no, raw.iso, {suspect} as suspect {values}
-            from ({raw}) as raw {joins}
-            where not exists (from left_out where left_out.row_no = raw.row_no)
+            from (select raw.* {faults} from ({raw}) as raw) as raw {joins}
             """,
-            suspect=join(" or ", (sql("false"), *suspect)),
+            suspect=join(
+                " or ",
+                (
+                    sql("false"),
+                    *(name("raw", f"{column}?") for column in faults),
+                    *(sql("coalesce({lost}, false)", lost=lost) for lost in zeros),
+                ),
+            ),
+            faults=_leading_comma(
+                sql(
+                    "coalesce({conditions}, false) as {column}",
+                    conditions=join(" or ", conditions),
+                    column=name(f"{column}?"),
+                )
+                for column, conditions in faults.items()
+            ),
             raw=_raw_sql(cells, cells.cells),
             joins=join(" ", (_list_join(cell, name("raw", cell.column)) for cell in listed)),
             values=_leading_comma(
@@ -202,7 +216,8 @@ def _raw_sql(cells: Cells, wanted: Iterable[Cell], staged: Query | None = None) 
     """The cleaned texts of all staged rows, or of those given, with the row's country."""
     country = cells.filling("company.country") or cells.filling("person.country")
     return sql(
-        "select staged.row_no, {iso} as iso {texts} from {staged} as staged {join}",
+        "select staged.row_no, {iso} as iso {texts} from {staged} as staged"
+        " anti join left_out on left_out.row_no = staged.row_no {join}",
         staged=staged or name("staged"),
         iso=sql("of_country.code") if country else sql("cast(null as varchar)"),
         texts=_leading_comma(
@@ -236,7 +251,7 @@ def _value(cell: Cell, cells: Cells) -> Query:
         value = sql(
             "case when {lost} then {mended} else {v} end", lost=lost, mended=mended, v=value
         )
-    unusable = join(" or ", (fault.condition for fault in _faults(cell)))
+    unusable = name("raw", f"{cell.column}?")
     return sql("case when {unusable} then null else {v} end", unusable=unusable, v=value)
 
 
@@ -259,7 +274,9 @@ def _faults(cell: Cell) -> list[_Fault]:
             IssueCode.ERROR_CELL,
             Level.ERROR,
             sql(
-                "(starts_with({text}, '#') and list_contains({errors}, upper({text})))",
+                # A CASE, unlike an AND, looks at the list for the few that begin so.
+                "(case when starts_with({text}, '#') then list_contains({errors}, upper({text}))"
+                " else false end)",
                 text=text,
                 errors=transforms.ERROR_CELLS,
             ),
@@ -276,7 +293,13 @@ def _faults(cell: Cell) -> list[_Fault]:
             _Fault(
                 IssueCode.TOO_LONG,
                 Level.ERROR,
-                sql("length({text}) > {length}", text=text, length=length),
+                # Counting bytes is free, counting characters is not.
+                sql(
+                    "(case when strlen({text}) > {length} then length({text}) > {length}"
+                    " else false end)",
+                    text=text,
+                    length=length,
+                ),
                 sql(
                     "'The text has ' || length({text}) || ' characters; ' || {label} || ' takes '"
                     " || {length} || '. It is left empty.'",
@@ -628,9 +651,12 @@ def _unknown_items_sql(cell: Cell, cells: Cells) -> Query:
         """
         insert into issue
         select {level}, {code}, {entity}, {row_no}, {header}, {target}, raw.text, {message}, {mend}
-        from (select staged.row_no, {raw} as text from staged) as raw
+        from (
+            select staged.row_no, {raw} as text from staged
+            anti join left_out on left_out.row_no = staged.row_no
+        ) as raw
         join list_value as item on item.list = {list} and item.text = raw.text and item.unknown
-        where not exists (from left_out where left_out.row_no = raw.row_no) {group}
+        {group}
         """,
         level=(Level.NOTE if adds else Level.WARNING).value,
         code=(IssueCode.NEW_ITEM if adds else IssueCode.UNKNOWN_ITEM).value,

@@ -98,20 +98,24 @@ def group_roots(db: Database, matcher: Matcher, persons: Matcher | None) -> None
     key = _key(matcher)
     if matcher.key.fields[0] == "name":
         # A company that is named after its person is found again under that name.
-        key = _key(matcher, sql("coalesce({own}, {derived})", own=own, derived=derived))
+        key = _key(matcher, sql("coalesce(cell.own_name, cell.derived_name)"))
     filled = [name("cell", cell.column) for cell in matcher.cells.of(matcher.entity) if cell.header]
     db.run(
         sql(
             """
             create or replace temp table {keyed} as
-            select cell.row_no, cast(null as integer) as parent, bad.row_no is not null as problem,
-                case when bad.row_no is null then {key} end as key, {guard} as guard,
-                case when bad.row_no is null then {fallback} end as fallback,
-                case when bad.row_no is null then {derived} end as derived_name
-            from ({cells}) as cell
-            left join known_person on known_person.row_no = cell.row_no
-            left join problem_row as bad on bad.entity = {entity} and bad.row_no = cell.row_no
-            where {derived} is not null or bad.row_no is not null {filled}
+            select cell.row_no, cast(null as integer) as parent, cell.problem,
+                case when not cell.problem then {key} end as key, {guard} as guard,
+                case when not cell.problem then {fallback} end as fallback,
+                case when not cell.problem then cell.derived_name end as derived_name
+            from (
+                select cell.*, bad.row_no is not null as problem, {own} as own_name,
+                    {derived} as derived_name
+                from ({cells}) as cell
+                left join known_person on known_person.row_no = cell.row_no
+                left join problem_row as bad on bad.entity = {entity} and bad.row_no = cell.row_no
+            ) as cell
+            where cell.derived_name is not null or cell.problem {filled}
             """,
             keyed=matcher.table("keyed"),
             entity=matcher.entity.id,
@@ -122,12 +126,11 @@ def group_roots(db: Database, matcher: Matcher, persons: Matcher | None) -> None
             # Only a row that has nothing else to go by is recognised by its person's name.
             fallback=transforms.name_key(
                 sql(
-                    "coalesce({own}, case when {key} is null then {derived} end)",
-                    own=own,
+                    "coalesce(cell.own_name, case when {key} is null then cell.derived_name end)",
                     key=key,
-                    derived=derived,
                 )
             ),
+            own=own,
             derived=derived,
             cells=cells_sql(wanted),
             filled=join("", (sql(" or {cell} is not null", cell=cell) for cell in filled)),

@@ -350,7 +350,7 @@ def _shared_keys_sql(matcher: Matcher) -> Query:
         return sql("select cast(null as varchar) as key, 0 as first where false")
     return sql(
         "select key, min(record_no) as first from {group} where key is not null"
-        " group by key having count(distinct tag) > 1",
+        " group by key having count(*) > 1",
         group=matcher.table("group"),
     )
 

@@ -163,7 +163,7 @@ def report_differences(db: Database, matcher: Matcher, shape: Shape) -> None:
     differs = [
         # The plain comparison settles nearly all rows, before the normal forms are worked out.
         sql(
-            "(cell.{cell} <> chosen.{column} and {said} <> {chosen})",
+            "(case when cell.{cell} <> chosen.{column} then {said} <> {chosen} else false end)",
             cell=name(cell.column),
             column=name(column.id),
             said=_compared(column, name("cell", cell.column)),
@@ -644,12 +644,11 @@ def make_children(db: Database, matcher: Matcher, child: Child) -> None:
                 and match.decision in ('new', 'update')
             left join (select record_no, slot, max(rank) as rank from {before} group by all) as ranks
                 on ranks.record_no = incoming.record_no and ranks.slot = incoming.slot
-            where {taken} not exists (
-                from {before} as before where before.record_no = incoming.record_no
-                    and before.slot = incoming.slot and before.key = incoming.key
-            )
+            anti join {before} as before on before.record_no = incoming.record_no
+                and before.slot = incoming.slot and before.key = incoming.key
+            {taken}
             """,
-            taken=sql("match.decision = 'new' and") if rule is ChildAction.KEEP else sql(""),
+            taken=sql("where match.decision = 'new'") if rule is ChildAction.KEEP else sql(""),
             after=after,
             incoming=incoming,
             before=before,

@@ -179,11 +179,15 @@ def normal_form(value: Query, form: Form) -> Query:
         case Form.NAME:
             return name_key(value)
         case Form.CODE:
-            return sql("nullif(regexp_replace(lower({value}), '\\s+', '', 'g'), '')", value=value)
+            return sql(
+                "nullif(lower(case when regexp_matches({value}, '\\s')"
+                " then regexp_replace({value}, '\\s+', '', 'g') else {value} end), '')",
+                value=value,
+            )
         case Form.VAT:
             return _vat_key(value)
         case Form.EMAIL:
-            return sql("nullif(lower(trim({value})), '')", value=value)
+            return sql("nullif(lower({value}), '')", value=_trimmed(value))
         case Form.LINK:
             return _link_key(value)
         case Form.PHONE:
@@ -196,10 +200,18 @@ def name_key(value: Query) -> Query:
     """A name without regard to case, surrounding and repeated spaces."""
     # Most names have nothing to collapse, and looking is a quarter of the cost of replacing.
     return sql(
-        "nullif(lower(nfc_normalize(trim(case when regexp_matches({value}, {double})"
-        " then regexp_replace({value}, '[\\s\u00a0]+', ' ', 'g') else {value} end))), '')",
+        "nullif(lower(nfc_normalize(case when regexp_matches({value}, {spaced})"
+        " then trim(regexp_replace({value}, '[\\s\u00a0]+', ' ', 'g')) else {value} end)), '')",
         value=value,
-        double="[\\t\\r\\n\u00a0]|  ",
+        spaced="[\\t\\r\\n\\f\u00a0]|  |^ | $",
+    )
+
+
+def _trimmed(value: Query) -> Query:
+    """A value without spaces around it. Seeing that there are none is a tenth of the trimming."""
+    return sql(
+        "case when {value} < '!' or ends_with({value}, ' ') then trim({value}) else {value} end",
+        value=value,
     )
 
 
@@ -287,7 +299,14 @@ def _phone_key(value: Query) -> Query:
         "regexp_replace(regexp_replace({value}, '\\(0\\)', ''), '(?i)(ext|x|#).*$', '')",
         value=value,
     )
-    digits = sql("regexp_replace({plain}, '[^0-9]', '', 'g')", plain=plain)
+    digits = sql(
+        # Most numbers are digits with a few signs, and taking those away is far cheaper.
+        "(case when regexp_full_match({value}, '\\+?[0-9 ./-]+') then {simple}"
+        " else regexp_replace({plain}, '[^0-9]', '', 'g') end)",
+        value=value,
+        simple=_without(value, "+ ./-"),
+        plain=plain,
+    )
     return sql(
         """
         case
@@ -309,19 +328,30 @@ def _phone_key(value: Query) -> Query:
     )
 
 
+def _without(value: Query, signs: str) -> Query:
+    for sign in signs:
+        value = sql("replace({value}, {sign}, '')", value=value, sign=sign)
+    return value
+
+
 def _vat_key(value: Query) -> Query:
-    plain = sql("regexp_replace(upper({value}), '[^A-Z0-9]', '', 'g')", value=value)
+    plain = sql(
+        "(case when regexp_full_match({value}, '[A-Za-z0-9]*') then upper({value})"
+        " else regexp_replace(upper({value}), '[^A-Z0-9]', '', 'g') end)",
+        value=value,
+    )
     # The Norwegian suffix MVA marks a registered number; it is the same number without it.
     return sql(
-        "nullif(regexp_replace({plain}, '^(?:[A-Z]{2})?([A-Z]?[0-9].*?)(?:MVA)?$', '\\1'), '')",
+        "nullif(case when regexp_full_match({plain}, '[0-9]*') then {plain} else"
+        " regexp_replace({plain}, '^(?:[A-Z]{2})?([A-Z]?[0-9].*?)(?:MVA)?$', '\\1') end, '')",
         plain=plain,
     )
 
 
 def _link_key(value: Query) -> Query:
     return sql(
-        "nullif(regexp_replace(lower(trim({value})), '^(?:https?://)?(?:www\\.)?(.*?)/*$', '\\1'), '')",
-        value=value,
+        "nullif(rtrim(regexp_replace(lower({value}), '^(?:https?://)?(?:www\\.)?', ''), '/'), '')",
+        value=_trimmed(value),
     )
 
 

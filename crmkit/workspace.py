@@ -742,7 +742,7 @@ class ImportSession:
     @contextlib.contextmanager
     def writing(self) -> Iterator[Database]:
         """The import's file, writable and open to `cancel`, for the length of a block."""
-        with self._lock, opened(self.path) as db:
+        with self._lock, opened(self.path, compressed=False) as db:
             self._running = db
             try:
                 yield db
@@ -975,7 +975,7 @@ class ImportSession:
         with tempfile.TemporaryDirectory(prefix="crmkit-") as folder, self._lock:
             path = Path(folder) / "compared.duckdb"
             with (
-                opened(path, must_exist=False) as db,
+                opened(path, must_exist=False, compressed=False) as db,
                 db.attached(self.workspace.crm_path, "crm", read_only=True),
                 db.attached(self.path, "import", read_only=True),
             ):
