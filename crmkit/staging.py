@@ -63,6 +63,8 @@ class Column:
         filled: Cells that are not blank.
         distinct: Different values; an estimate for large files.
         samples: The first few different values.
+        known_as: What the program that wrote the file calls it in English ("Business Phone"), where
+            it was recognised; the header may be in any language.
     """
 
     id: str
@@ -72,6 +74,7 @@ class Column:
     distinct: int
     distinct_is_estimate: bool
     samples: tuple[str, ...]
+    known_as: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,8 @@ class StagedTable:
         notes: What was found on the way, for people.
         encoding, delimiter: Of a text file, as it was read.
         sheets: All of the workbook's, each with whether it is visible.
+        program: What wrote the file, where it was recognised: "Outlook", "Google Contacts", "vCard",
+            "Thunderbird", "LinkedIn".
     """
 
     source_name: str
@@ -96,6 +101,7 @@ class StagedTable:
     encoding: str = ""
     delimiter: str = ""
     sheets: tuple[tuple[str, bool], ...] = ()
+    program: str | None = None
 
 
 def land(db: Database, source: Source, layout: Layout, *, progress: Progress) -> StagedTable:

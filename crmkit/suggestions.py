@@ -137,7 +137,10 @@ def suggest(db: Database, staged: StagedTable, schema: Schema) -> Mapping:
     known = {target.id for target in schema.targets()}
     declared = _declared(schema)
     words = _words(frozenset(entity.id for entity in schema.entities))
-    found = {column.id: _read_header(column.header, declared, words) for column in staged.columns}
+    found = {
+        column.id: _read_header(column.known_as or column.header, declared, words)
+        for column in staged.columns
+    }
     entities = _entities(tuple(found.values()))
     cells = {column.id: _cells(db, column) for column in staged.columns}
     entries, near = [], "company" if "company" in entities else "person"

@@ -50,6 +50,7 @@ class Source:
         encoding, delimiter: Of a delimited file.
         spaced: A delimited file has spaces between a delimiter and a quoted cell.
         notes: What was found while recognising it, for people.
+        program: What wrote it, where that was recognised: "Outlook", "Google Contacts", "vCard", ...
     """
 
     path: Path
@@ -60,6 +61,7 @@ class Source:
     delimiter: str = ""
     spaced: bool = False
     notes: tuple[str, ...] = ()
+    program: str | None = None
 
 
 @dataclass(frozen=True)
