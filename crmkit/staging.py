@@ -148,6 +148,12 @@ def land(db: Database, source: Source, layout: Layout, *, progress: Progress) ->
         blank = _delete_blank_rows(db, ids)
         rows -= blank
         rejected = int(db.value(sql("select count(*) from {t}", t=_REJECTED)))
+        if not rows and rejected and source.kind in address_book.KINDS:
+            raise SourceError(
+                "None of the contacts in this file can be read.",
+                where=source.path.name,
+                mend=f"{_notes_on_rejected(db, rejected)[0]}. Export the contacts again.",
+            )
         if not rows:
             raise SourceError(
                 "There are no rows below the headers.",

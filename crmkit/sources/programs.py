@@ -98,6 +98,13 @@ _GERMAN: Final = (
     "Partner", "Benutzer 1", "Benutzer 2", "Benutzer 3", "Benutzer 4", "Webseite",
 )  # fmt: skip
 
+OUTLOOK_HEADERS: Final = {
+    "English": (*_BLOCK_A, *_BLOCK_B),
+    "Dutch": _DUTCH,
+    "German": _GERMAN,
+}
+"""What Outlook calls the same columns in the languages that are known whole."""
+
 _MORE_NAMES: Final = {
     "German": {
         "Assistent(in)": "Assistant's Name",
@@ -307,12 +314,12 @@ def _outlook_by_order(keys: Sequence[str], samples: Sequence[Sequence[str]]) -> 
 @cache
 def _outlook_names() -> dict[str, dict[str, str]]:
     """For each language what a header is in English."""
-    english = (*_BLOCK_A, *_BLOCK_B)
+    english = OUTLOOK_HEADERS["English"]
     names = {
-        "English": {_key(name): name for name in (*_ELSEWHERE, *english)},
-        "Dutch": {_key(own): name for own, name in zip(_DUTCH, english, strict=True)},
-        "German": {_key(own): name for own, name in zip(_GERMAN, english, strict=True)},
+        language: {_key(own): name for own, name in zip(headers, english, strict=True)}
+        for language, headers in OUTLOOK_HEADERS.items()
     }
+    names["English"] |= {_key(name): name for name in _ELSEWHERE}
     for language, more in _MORE_NAMES.items():
         names.setdefault(language, {}).update({_key(own): name for own, name in more.items()})
     return names
