@@ -27,6 +27,9 @@ KINDS: Final = (*WITHOUT_HEADERS, SourceKind.GOOGLE)
 
 _FIRST: Final = 30
 _EVERY: Final = 500
+_STEP: Final = 1 << 20
+"""Contacts, and bytes, between two reports of progress."""
+
 _MOST_TEXT: Final = 20_000
 
 
@@ -105,6 +108,8 @@ def write_text(source: Source, *, header_row: int, folder: Path, progress: Progr
 
     def on_bytes(count: int) -> None:
         nonlocal done
+        if done // _STEP != (done + count) // _STEP:
+            progress(min(done / size, 1.0), "Reading the contacts")
         done += count
 
     with (
@@ -199,8 +204,10 @@ def _notes(source: Source, found: Found) -> Iterator[str]:
         listed = some([f"{name} ({count:,})" for name, count in found.left_out.most_common()], 8)
         yield f"what a CRM has no field for is left out: {listed}"
     if found.outside:
-        lines = some([str(number) for number in found.outside])
-        yield f"{len(found.outside):,} lines stand outside any card and are not read (line {lines})"
+        yield (
+            f"lines that stand outside any card are not read: {found.outside:,}, the first one is"
+            f" line {found.first_outside:,}"
+        )
     if found.not_utf8:
         yield (
             f"{found.not_utf8:,} values are not in the encoding that they should be in and were"

@@ -222,6 +222,7 @@ class Contact:
     is_company: bool = False
     cells: dict[Heading, str] = field(default_factory=dict)
     _last: dict[str, int] = field(default_factory=dict)
+    _seen: set[tuple[str, str]] = field(default_factory=set)
     _emails: list[tuple[bool, str, str]] = field(default_factory=list)
 
     def put(self, base: str, text: str) -> None:
@@ -297,12 +298,10 @@ class Contact:
     def _add(self, base: str, text: str, known_as: str, *, repeated: str) -> bool:
         """A cell in the next column of this base; whether the value is a new one."""
         text = text.replace("\x00", "").strip()
-        last = self._last.get(base, 0)
-        if not text or any(
-            heading.base == base and not heading.part and value == text
-            for heading, value in self.cells.items()
-        ):
+        if not text or (base, text) in self._seen:
             return False
+        self._seen.add((base, text))
+        last = self._last.get(base, 0)
         self._last[base] = last + 1
         self.cells[Heading(base, last + 1, "", repeated if last else known_as)] = text
         return True

@@ -10,7 +10,7 @@ from typing import Any, Final
 from crmkit.errors import SourceError
 from crmkit.sources.vcard import BINARY, Card, Found, Property
 
-_LARGEST: Final = 200_000_000
+_LARGEST: Final = 30_000_000
 """Bytes; JSON is read in one go."""
 
 
@@ -46,7 +46,10 @@ def read_cards(path: Path, found: Found) -> Iterator[Card]:
         whole = [whole]
     cards = whole[1:] if whole[0] == "vcards" else whole
     for number, card in enumerate(cards, start=1):
-        yield _read_card(number, card, found)
+        try:
+            yield _read_card(number, card, found)
+        except RecursionError:
+            yield Card(number, reason="it is nested too deeply")
 
 
 def _read_card(number: int, card: Any, found: Found) -> Card:

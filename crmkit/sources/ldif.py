@@ -14,7 +14,7 @@ from crmkit.sources import encodings
 from crmkit.sources.contact import Address, Contact, Label
 
 _BEGINS: Final = re.compile(rb"\s*(version:\s*\d+\s+)?(#[^\n]*\n\s*)*dn::?[ \t]", re.IGNORECASE)
-_LARGEST: Final = 1_000_000
+_LARGEST: Final = 20_000_000
 """Characters of one record; a picture may be in it."""
 
 _PLAIN: Final = {
@@ -82,11 +82,13 @@ class Record:
     Attributes:
         number: As the file counts records, from 1.
         unread: Lines that are no attribute.
+        size: Characters so far; more than the largest are not kept.
     """
 
     number: int
     values: dict[str, list[str]] = field(default_factory=dict)
     unread: list[str] = field(default_factory=list)
+    size: int = 0
 
     def take(self, *names: str) -> str:
         """The first value under one of some names, which is then done with."""
@@ -114,6 +116,9 @@ def read_records(path: Path, on_bytes: Callable[[int], None]) -> Iterator[Record
             record = Record(count)
         if not record or not line.strip() or line.startswith("#"):
             continue
+        record.size += len(line)
+        if record.size > _LARGEST:
+            continue
         text = _value(value) if colon else None
         if text is None or not re.fullmatch(r"[a-z][\w.-]*", name, re.ASCII):
             record.unread.append(line)
@@ -126,6 +131,8 @@ def read_records(path: Path, on_bytes: Callable[[int], None]) -> Iterator[Record
 def contact_of(record: Record) -> tuple[Contact, str]:
     """The contact that a record describes; where it is none, why not."""
     contact = Contact()
+    if record.size > _LARGEST:
+        return contact, "it is larger than 20 MB"
     classes = {value.lower() for value in record.values.get("objectclass", [])}
     if classes & {"groupofnames", "groupofuniquenames", "group"}:
         return contact, "it is a list of contacts and not a contact"
@@ -176,9 +183,10 @@ def _whole_lines(path: Path, on_bytes: Callable[[int], None]) -> Iterator[str]:
             on_bytes(len(line))
             bare = line.rstrip("\n").removeprefix("\ufeff")
             if bare.startswith(" ") and whole:
-                size += len(bare)
-                if size < _LARGEST:
+                # One piece too many shows that there was more.
+                if size <= _LARGEST:
                     whole.append(bare[1:])
+                size += len(bare)
                 continue
             if whole:
                 yield "".join(whole)

@@ -23,7 +23,9 @@ _LINE_END: Final = re.compile(rb"\r+\n?|\n")
 """Some programs write CR CR LF."""
 
 _LONGEST_LINE: Final = 32_000_000
-_LARGEST_CARD: Final = 64_000_000
+_LARGEST_CARD: Final = 20_000_000
+"""Bytes; a row must fit into what DuckDB takes of a line, with every character in three bytes."""
+
 _MOST_TEXT: Final = 20_000
 """Characters that are kept of a card that is set aside."""
 
@@ -85,10 +87,17 @@ class Card:
 
 @dataclass
 class Found:
-    """What was met while reading, for the notes."""
+    """What was met while reading, for the notes.
+
+    Attributes:
+        left_out: How many pictures and the like, by their names.
+        outside: Lines outside any card, and the number of the first one.
+        not_utf8: Values in another encoding than they should be in.
+    """
 
     left_out: Counter[str] = field(default_factory=Counter)
-    outside: list[int] = field(default_factory=list)
+    outside: int = 0
+    first_outside: int = 0
     not_utf8: int = 0
 
 
@@ -131,7 +140,8 @@ def read_cards(path: Path, found: Found, on_bytes: Callable[[int], None]) -> Ite
         elif unfinished:
             unfinished[-1].add(line)
         elif line.strip():
-            found.outside.append(line_number)
+            found.outside += 1
+            found.first_outside = found.first_outside or line_number
     while unfinished:
         yield _set_aside(unfinished.pop(), "the file ends before the card does")
 
@@ -191,7 +201,7 @@ def _set_aside(card: _Unfinished, reason: str) -> Card:
 
 def _read_card(card: _Unfinished, found: Found) -> Card:
     if card.size > _LARGEST_CARD:
-        return _set_aside(card, "it is larger than 64 MB")
+        return _set_aside(card, "it is larger than 20 MB")
     old = any(re.fullmatch(rb"\s*VERSION\s*:\s*2\.1\s*", line, re.I) for line in card.lines)
     properties, unread = [], []
     for line in _whole_lines(card.lines, old=old):
@@ -203,7 +213,7 @@ def _read_card(card: _Unfinished, found: Found) -> Card:
             continue
         name, property_ = _read_property(head, value, found, old=old)
         if property_ is None:
-            found.left_out[name] += 1
+            found.left_out[name if name in BINARY else "other data"] += 1
         else:
             properties.append(property_)
     if not properties and not unread:
