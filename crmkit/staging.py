@@ -25,6 +25,7 @@ from crmkit.sources import (
     Source,
     SourceKind,
     address_book,
+    as_laid_out,
     contact,
     delimited,
     first_rows,
@@ -122,6 +123,7 @@ def land(db: Database, source: Source, layout: Layout, *, progress: Progress) ->
         SourceError: It has no rows below its headers.
         CancelledError: The user stopped it; an earlier `staged` is as it was.
     """
+    source = as_laid_out(source, layout)
     with (
         tempfile.TemporaryDirectory(prefix="crmkit-") as temporary,
         unpacked(source) as file,
@@ -141,9 +143,7 @@ def land(db: Database, source: Source, layout: Layout, *, progress: Progress) ->
         headers, header_notes = _headers(landed)
         split_notes = _tidy(db, landed)
         rows = int(db.value(sql("select count(*) from {t}", t=_LANDING)))
-        columns = _profile(
-            db, headers, landed.positions, rows, marked=source.kind is SourceKind.DELIMITED
-        )
+        columns = _profile(db, headers, landed.positions, rows, marked=source.encoding != "")
         columns, program, program_notes = _known(source, landed, columns)
         blank = _delete_blank_rows(db, ids)
         rows -= blank
@@ -330,9 +330,9 @@ def _split_names(db: Database, called: Sequence[str]) -> list[str]:
     full = name(columns["Display Name"])
     # Programs show an e-mail address where there is no name.
     without = sql(
-        "{full} is not null and not contains({full}, '@') and coalesce({parts}) is null",
+        "{full} is not null and not contains({full}, '@') and trim(concat_ws('', {parts})) = ''",
         full=full,
-        parts=names([*there, *there]),
+        parts=names(list(there)),
     )
     count = int(db.value(sql("select count(*) from {t} where {w}", t=_LANDING, w=without)))
     if not count:
@@ -498,6 +498,9 @@ def _notes_on_layout(source: Source, layout: Layout) -> list[str]:
             for sheet in others
         ]
         notes.append(f"other sheets are not read: {some(listed, 10)}")
+    if source.member and len(source.sheets) > 1:
+        unread = [sheet.name for sheet in source.sheets if sheet.name != source.member]
+        notes.append(f"{source.member} is read; not read are: {some(unread, 10)}")
     return notes
 
 

@@ -237,3 +237,13 @@ def test_googles_old_header_is_read_with_several_values_in_a_cell(
     assert "only@mail.example" == only["E-mail"]
     assert "Per" == per["Last name"]
     assert (2, 3, 6) == tuple(session.first_rows()["row_no"])
+
+
+def test_without_its_headers_googles_file_is_a_plain_table(workspace: Workspace) -> None:
+    """Whoever says that there is no header row sees the columns as they stand in the file."""
+    session = workspace.new_import()
+
+    staged = session.load(SAMPLES / "google.csv", header_row=0)
+
+    assert (4, 0, None) == (staged.row_count, staged.rejected, staged.program)
+    assert "Column A" == staged.columns[0].header

@@ -47,6 +47,7 @@ def test_takeouts_largest_list_is_read_and_the_others_can_be_chosen(tmp_path: Pa
 
     assert ("takeout.zip", 3, "vCard") == (staged.source_name, staged.row_count, staged.program)
     assert "Takeout/Contacts/All Contacts/All Contacts.vcf" == staged.sheet
+    assert any("not read are: Takeout/Contacts/My Contacts" in note for note in staged.notes)
     assert 1 == land(path, "Takeout/Contacts/My Contacts/My Contacts.vcf").row_count
 
 

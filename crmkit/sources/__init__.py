@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from crmkit.errors import SourceError
-from crmkit.sources import address_book, archive, delimited, programs, spreadsheet
+from crmkit.sources import address_book, archive, delimited, google, programs, spreadsheet
 from crmkit.sources.layout import find_header_row
 from crmkit.sources.model import Landed, Layout, NumberedRow, Progress, Sheet, Source, SourceKind
 
@@ -22,6 +22,7 @@ __all__ = [
     "Sheet",
     "Source",
     "SourceKind",
+    "as_laid_out",
     "detect_layout",
     "first_rows",
     "inspect",
@@ -148,10 +149,8 @@ def _named(source: Source) -> Source:
     """A table, with the program that wrote it where its headers tell."""
     for sheet in source.sheets:
         headers = dict(sheet.first_rows).get(find_header_row(sheet.first_rows), ())
-        if source.kind is SourceKind.DELIMITED and (
-            google := address_book.as_google(source, headers)
-        ):
-            return google
+        if source.kind is SourceKind.DELIMITED and google.is_google(headers):
+            return address_book.as_google(source)
         if found := programs.recognise(headers):
             return replace(source, program=found.program)
     return source
@@ -209,6 +208,16 @@ def detect_layout(source: Source, sheet: str | None = None) -> Layout:
             mend="Choose another sheet.",
         )
     return Layout(chosen.name, find_header_row(first_rows(source, chosen.name)))
+
+
+def as_laid_out(source: Source, layout: Layout) -> Source:
+    """A source under a layout that the user chose: without Google's headers it is a plain table."""
+    if source.kind is not SourceKind.GOOGLE:
+        return source
+    rows = first_rows(source, layout.sheet, max(layout.header_row, 1))
+    if google.is_google(dict(rows).get(layout.header_row, ())):
+        return source
+    return replace(source, kind=SourceKind.DELIMITED, program=None)
 
 
 def _likeliest(sheets: list[Sheet]) -> Sheet:

@@ -86,10 +86,8 @@ def inspect(path: Path) -> Source | None:
     return None
 
 
-def as_google(source: Source, headers: tuple[str, ...]) -> Source | None:
-    """A text file as Google Contacts, when it is such a one."""
-    if not google.is_google(headers):
-        return None
+def as_google(source: Source) -> Source:
+    """A text file with the headers of Google Contacts."""
     return replace(
         source,
         kind=SourceKind.GOOGLE,

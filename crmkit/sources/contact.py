@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 _ORDER: Final = (
@@ -102,6 +103,7 @@ _ADDRESS_PARTS: Final = {
 }
 _PART_RANK: Final = {part: rank for rank, part in enumerate(_ADDRESS_PARTS, start=1)}
 
+_LONG_LABEL: Final = 200
 MOST_COLUMNS: Final = 250
 """More than any person's address book has; what a hostile one has beyond goes into `MORE`."""
 
@@ -161,6 +163,14 @@ def plain_label(text: str) -> str:
 
 def read_label(words: Iterable[str]) -> Label:
     """What some words say together: the types of a vCard, or the label that a user chose."""
+    together = tuple(words)
+    # The same few, again and again.
+    read = _read_label if sum(map(len, together)) <= _LONG_LABEL else _read_label.__wrapped__
+    return read(together)
+
+
+@lru_cache(maxsize=1_000)
+def _read_label(words: tuple[str, ...]) -> Label:
     kinds: set[str] = set()
     own = []
     for text in words:

@@ -14,6 +14,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +27,7 @@ _LONGEST_LINE: Final = 32_000_000
 _LARGEST_CARD: Final = 20_000_000
 """Bytes; a row must fit into what DuckDB takes of a line, with every character in three bytes."""
 
+_LONG_HEAD: Final = 200
 _MOST_TEXT: Final = 20_000
 """Characters that are kept of a card that is set aside."""
 
@@ -202,7 +204,7 @@ def _set_aside(card: _Unfinished, reason: str) -> Card:
 def _read_card(card: _Unfinished, found: Found) -> Card:
     if card.size > _LARGEST_CARD:
         return _set_aside(card, "it is larger than 20 MB")
-    old = any(re.fullmatch(rb"\s*VERSION\s*:\s*2\.1\s*", line, re.I) for line in card.lines)
+    old = any(line[:11].upper() == b"VERSION:2.1" for line in card.lines)
     properties, unread = [], []
     for line in _whole_lines(card.lines, old=old):
         head, colon, value = line.partition(b":")
@@ -254,9 +256,9 @@ def _read_property(
     head: bytes, value: bytes, found: Found, *, old: bool
 ) -> tuple[str, Property | None]:
     """A property's name, and the property; None where its value is no text."""
-    text = _decoded(head, "", found)
-    group, _, name = text.partition(";")[0].strip().upper().rpartition(".")
-    types, given = _parameters(text)
+    # Cards of a program have the same few heads, again and again.
+    read = _read_head if len(head) <= _LONG_HEAD else _read_head.__wrapped__
+    name, group, types, given = read(head)
     if name in BINARY or value[:5].lower() == b"data:":
         return name, None
     encoding = given.get("ENCODING", "").upper()
@@ -271,21 +273,29 @@ def _read_property(
         return _decoded(plain, given.get("CHARSET", ""), found)
 
     preferred = "pref" in types or given.get("PREF", "") == "1"
-    types += [given[key] for key in ("X-SERVICE-TYPE", "LABEL") if key in given]
     if name not in _STRUCTURED:
         plain = _unescaped(decoded(value), old=old).strip()
-        return name, Property(name, group, tuple(types), preferred, plain)
+        return name, Property(name, group, types, preferred, plain)
     if encoding == "QUOTED-PRINTABLE":
         # Before decoding: an encoded semicolon is one of the text.
         texts = [decoded(piece) for piece in value.split(b";")]
     else:
         texts = _parts(decoded(value))
     parts = tuple(_unescaped(part, old=old).strip() for part in texts)
-    return name, Property(name, group, tuple(types), preferred, "; ".join(parts), parts)
+    return name, Property(name, group, types, preferred, "; ".join(parts), parts)
+
+
+@lru_cache(maxsize=1_000)
+def _read_head(head: bytes) -> tuple[str, str, tuple[str, ...], dict[str, str]]:
+    """What stands before the colon: name, group, types, and everything else by its name."""
+    text = _decoded(head, "", Found())
+    group, _, name = text.partition(";")[0].strip().upper().rpartition(".")
+    types, given = _parameters(text)
+    types += [given[key] for key in ("X-SERVICE-TYPE", "LABEL") if key in given]
+    return name, group, tuple(types), given
 
 
 def _parameters(head: str) -> tuple[list[str], dict[str, str]]:
-    """What stands before the colon: the types, and everything else by its name."""
     types: list[str] = []
     given: dict[str, str] = {}
     for parameter in _PARAMETER.findall(head):
