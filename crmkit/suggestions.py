@@ -102,6 +102,9 @@ _SPOKEN: Final = {
     "Car Phone": "Other Phone",
     "Categories": "",
     "Department": "Contact Department",
+    "E-mail 2 Display Name": "",
+    "E-mail 3 Display Name": "",
+    "E-mail Display Name": "",
     "Language": "",
     "Location": "",
     "Name": "Full Name",
@@ -115,6 +118,9 @@ _SPOKEN: Final = {
     "URL": "Contact Web Page",
     "Web Page 2": "Contact Web Page",
 }
+
+_WHOLE_OUTLOOK: Final = 80
+"""Columns of an export of Outlook to which nobody added any."""
 
 _COMPANY_FIELDS: Final = ("company.phone", "company.web")
 
@@ -190,7 +196,8 @@ def _spoken(column: Column, staged: StagedTable) -> str:
     Empty for a column of an address book that no field of a CRM is meant for.
     """
     if not column.known_as:
-        return "" if staged.reshaped else column.header
+        whole = staged.program == "Outlook" and len(staged.columns) >= _WHOLE_OUTLOOK
+        return "" if staged.reshaped or whole else column.header
     known_as = {other.known_as for other in staged.columns}
     if column.known_as.removesuffix("Address") + "Street" in known_as - {column.known_as}:
         # The whole address, beside its parts.

@@ -86,6 +86,31 @@ def test_an_outlook_file_in_german_imports_as_it_comes(workspace: Workspace) -> 
     assert {("web", "http://www.mueller.example")} == values(workspace, "link", "company")
 
 
+def test_an_outlook_file_in_another_language_imports_as_it_comes(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    """As by the order of the columns; what only its own name could tell is left open."""
+    headers = [f"ord{chr(97 + n // 26)}{chr(97 + n % 26)}" for n in range(92)]
+    for first in (8, 15, 22):
+        headers[first + 1], headers[first + 2] = f"{headers[first]} 2", f"{headers[first]} 3"
+    headers[39], headers[43], headers[80], headers[81] = "ISDN", "Pager", "Privat", "Sted"
+    row = [""] * 92
+    row[1], row[3], row[5], row[7] = "Per", "Dahl", "Dahl AS", "Sjef"
+    row[8], row[11], row[13] = "Storgata 1", "Oslo", "0155"
+    row[31], row[40], row[80], row[81] = "+47 22 11 00 99", "+47 900 11 223", "Usann", "Her"
+    row[60:63] = "per@dahl.example", "SMTP", "per@dahl.example"
+
+    imported(workspace, _csv(tmp_path / "kontakter.csv", [headers, row]))
+
+    per = persons(workspace)["Dahl"]
+    assert ("Per", "Sjef", "Dahl AS") == (per["first_name"], per["title"], per["company"])
+    assert {("postal", "Storgata 1", "0155", "Oslo")} == addresses(workspace)
+    assert {("direct", "+47 22 11 00 99"), ("mobile", "+47 900 11 223")} == values(
+        workspace, "phone", "person"
+    )
+    assert {("email", "per@dahl.example")} == values(workspace, "email", "person")
+
+
 def test_a_google_file_imports_as_it_comes(workspace: Workspace) -> None:
     imported(workspace, SAMPLES / "google.csv")
 

@@ -52,15 +52,20 @@ def test_any_other_outlook_is_known_by_the_order_of_its_columns(tmp_path: Path) 
     row = [""] * 92
     row[3], row[5], row[8], row[31] = "Solberg", "Nordlys AS", "Storgata 1", "+47 23 35 40 00"
     row[60:63] = "a@b.example", "SMTP", "A (a@b.example)"
+    row[57:60] = "two@b.example", "SMTP", "two@b.example"
     row[70], row[75] = "0.0.00", "https://b.example"
 
-    staged = land(write(tmp_path / "kontakter.csv", [FOREIGN, row]))
+    headers = [*FOREIGN]
+    headers[57], headers[80] = "E-post 2-adresse", "Notater"
+
+    staged = land(write(tmp_path / "kontakter.csv", [headers, row]))
 
     known = {column.known_as: column.header for column in staged.columns if column.known_as}
     assert "Outlook contacts (Norwegian), recognised by the order of its columns" in staged.notes
     assert (FOREIGN[5], FOREIGN[31]) == (known["Company"], known["Business Phone"])
     assert (FOREIGN[60], FOREIGN[61]) == (known["E-mail Address"], known["E-mail Type"])
-    assert FOREIGN[75] == known["Web Page"]
+    assert (FOREIGN[75], "Notater") == (known["Web Page"], known["Notes"])
+    assert "E-post 2-adresse" == known["E-mail 2 Address"]
     assert 0 == staged.columns[70].filled
 
 

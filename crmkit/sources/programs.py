@@ -198,6 +198,21 @@ _LANGUAGES: Final = (
     ("Hungarian", "utonev", "vezeteknev"),
     ("Russian", "имя", "фамилия"),
 )
+_PLAIN_WORDS: Final = {
+    "Birthday": (
+        "fodselsdag", "fodelsedag", "anniversaire", "date de naissance", "compleanno",
+        "cumpleanos", "aniversario", "data de nascimento", "urodziny", "narozeniny", "narodeniny",
+        "syntymapaiva", "szuletesnap",
+    ),
+    "Notes": (
+        "notater", "notat", "anteckningar", "noter", "notes", "note", "notas", "uwagi", "notatki",
+        "poznamky", "muistiinpanot", "megjegyzesek",
+    ),
+    "Categories": ("kategorier", "categories", "categorie", "categorias", "kategorie", "luokat"),
+    "Initials": ("initialer", "initiales", "iniziali", "iniciales", "iniciais", "inicjaly"),
+}  # fmt: skip
+"""Of the columns whose order differs: those that a CRM has a field for, in plain words."""
+
 _ONLY_OUTLOOK: Final = re.compile(
     r"(Business|Other|Home) (Street|City|State|Postal|Country|Phone|Fax|Address)\b.*"
     r"|E-mail( [23])? (Address|Type|Display Name)|(Company Main|Primary|Radio|Assistant's|Car) Phone"
@@ -288,21 +303,23 @@ def _outlook_by_order(keys: Sequence[str], samples: Sequence[Sequence[str]]) -> 
         return None
     names = [*_BLOCK_A, *[""] * (len(keys) - len(_BLOCK_A))]
     cells = [*samples, *[()] * (len(keys) - len(samples))]
-    emails = 0
+    plain = {word: name for name, words in _PLAIN_WORDS.items() for word in words}
     for place in range(len(_BLOCK_A), len(keys)):
         if names[place]:
             continue
         if _are(cells[place], _WEB_PAGE):
             names[place] = "Web Page"
-        elif _are(cells[place], _ADDRESS) and emails < 3:
-            emails += 1
-            number = f" {emails}" if emails > 1 else ""
+        elif _are(cells[place], _ADDRESS):
+            digits = re.findall("[23]", keys[place])
+            number = f" {digits[0]}" if digits else ""
             names[place] = f"E-mail{number} Address"
             if place + 2 < len(keys) and _are(cells[place + 1], _EMAIL_TYPE):
                 names[place + 1 : place + 3] = (
                     f"E-mail{number} Type",
                     f"E-mail{number} Display Name",
                 )
+        else:
+            names[place] = plain.get(keys[place], "")
     language = _language(keys, 1, 3)
     return Recognised(
         OUTLOOK,
