@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from crmkit.sources import card, google, jcard, ldif, vcard
-from crmkit.sources.contact import MORE, MOST_COLUMNS, Contact, Heading
+from crmkit.sources.contact import MORE, MOST_COLUMNS, Heading, Row
 from crmkit.sources.model import NumberedRow, Progress, Sheet, Source, SourceKind, some
 from crmkit.sources.vcard import Found
 
@@ -31,19 +31,6 @@ _STEP: Final = 1 << 20
 """Contacts, and bytes, between two reports of progress."""
 
 _MOST_TEXT: Final = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A contact with its number in the file; one that cannot be read has a reason and its text.
-
-    A blank record of a CSV file has neither.
-    """
-
-    number: int
-    contact: Contact | None
-    reason: str = ""
-    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -165,8 +152,7 @@ def _rows(
                 text = "\n".join(f"{k}: {v}" for k, vs in record.values.items() for v in vs)
                 yield Row(record.number, contact, reason, text if reason else "")
         case _:
-            for row in google.read_rows(source, header_row, on_bytes):
-                yield Row(row.number, row.contact, row.reason, row.text)
+            yield from google.read_rows(source, header_row, on_bytes)
 
 
 def _of_cards(cards: Iterator[vcard.Card], found: Found) -> Iterator[Row]:

@@ -317,6 +317,19 @@ class Contact:
         return True
 
 
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A contact with its number in the file; one that cannot be read has a reason and its text.
+
+    A blank record of a CSV file has neither.
+    """
+
+    number: int
+    contact: Contact | None
+    reason: str = ""
+    text: str = ""
+
+
 _DATE: Final = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)(?:[T ].*)?", re.DOTALL)
 _NO_YEAR: Final = re.compile(r"--(\d\d)-?(\d\d)(?:[T ].*)?", re.DOTALL)
 

@@ -14,7 +14,7 @@ from itertools import zip_longest
 from typing import Final
 
 from crmkit.sources import delimited
-from crmkit.sources.contact import Address, Contact, read_label
+from crmkit.sources.contact import Address, Contact, Row, read_label
 from crmkit.sources.model import Source, is_blank
 
 _GROUP: Final = re.compile(
@@ -48,21 +48,6 @@ _NAMES: Final = (
     "last name",
 )
 _LABELS: Final = ("group membership", "labels")
-
-
-@dataclass(frozen=True)
-class Row:
-    """A record of the file.
-
-    Attributes:
-        contact: None for a blank one, and for one that cannot be read.
-        reason: Why it cannot be read.
-    """
-
-    number: int
-    contact: Contact | None
-    reason: str = ""
-    text: str = ""
 
 
 def is_google(headers: Sequence[str]) -> bool:
