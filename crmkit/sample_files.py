@@ -8,6 +8,7 @@ The same bytes of content every time: cells come from the generator with a fixed
 from __future__ import annotations
 
 import argparse
+import csv
 import tempfile
 from collections.abc import Sequence
 from datetime import datetime
@@ -18,7 +19,7 @@ from openpyxl import Workbook
 
 from crmkit import generator
 from crmkit.generator import COLUMNS, Recipe
-from crmkit.sources import delimited
+from crmkit.sources import delimited, programs
 
 _WRITTEN: Final = datetime(2026, 1, 1)
 _SEED: Final = 7
@@ -55,6 +56,9 @@ def write_samples(folder: Path) -> None:
         "Bäckerei Müller;Köln;0221 123456;post@mueller.example",
     ]
     (folder / "semicolon-cp1252.csv").write_bytes("\r\n".join([*lines, ""]).encode("cp1252"))
+    _write_csv(folder / "outlook.csv", _outlook(), encoding="cp1252")
+    _write_csv(folder / "google.csv", _google(), encoding="utf-8")
+    (folder / "contacts.vcf").write_bytes(_CARDS.replace("\n", "\r\n").encode())
 
 
 def crm_start() -> list[Cells]:
@@ -198,6 +202,198 @@ _MANGLED: Final[list[list[Any]]] = [
 ]
 
 
+# Contacts as Outlook has them, by its English names.
+_OUTLOOK: Final[list[Cells]] = [
+    {
+        "Title": "Frau",
+        "First Name": "Jana",
+        "Last Name": "Krüger",
+        "Company": "Bäckerei Müller GmbH",
+        "Department": "Einkauf",
+        "Job Title": "Leiterin Einkauf",
+        "Business Street": "Domstraße 1",
+        "Business City": "Köln",
+        "Business Postal Code": "50667",
+        "Business Country/Region": "Deutschland",
+        "Business Phone": "+49 221 1234560",
+        "Mobile Phone": "+49 171 1234567",
+        "E-mail Address": "jana.krueger@mueller.example",
+        "E-mail Type": "SMTP",
+        "E-mail Display Name": "Jana Krüger (jana.krueger@mueller.example)",
+        "Birthday": "0.0.00",
+        "Notes": "Ruft gern zurück,\nnachmittags.",
+        "Web Page": "http://www.mueller.example",
+    },
+    {
+        "First Name": "Pieter",
+        "Middle Name": "van der",
+        "Last Name": "Berg",
+        "Company": "Tulip Trade BV",
+        "Job Title": "Inkoper",
+        "Company Main Phone": "+31 20 123 4567",
+        "E-mail Address": "pieter@tuliptrade.example",
+        "E-mail Type": "SMTP",
+        "E-mail 2 Address": "pieter.vdberg@home.example",
+        "E-mail 2 Type": "SMTP",
+        "Home Street": "Keizersgracht 5",
+        "Home City": "Amsterdam",
+        "Home Postal Code": "1015 CC",
+        "Home Phone": "+31 20 765 4321",
+        "Birthday": "12.4.1975",
+        "Categories": "Kunde;Messe",
+    },
+    {"Last Name": "Sommer", "Mobile Phone": "+49 171 7654321", "Birthday": "0.0.00"},
+]
+_OUTLOOK_ALWAYS: Final = {
+    "Gender": "Keine Angabe",
+    "Priority": "Normal",
+    "Private": "Aus",
+    "Sensitivity": "Normal",
+}
+
+
+def _outlook() -> list[list[Any]]:
+    """Outlook's export on a German machine: the second half of its columns is sorted by name."""
+    headers = programs.OUTLOOK_HEADERS
+    pairs = list(zip(headers["German"], headers["English"], strict=True))
+    pairs = pairs[:48] + sorted(pairs[48:])
+    rows = [[(_OUTLOOK_ALWAYS | row).get(name) for _, name in pairs] for row in _OUTLOOK]
+    return [[own for own, _ in pairs], *rows]
+
+
+# One value of each kind that Google has: labels of one's own, two values in a cell, no name.
+_GOOGLE: Final[list[Cells]] = [
+    {
+        "First Name": "Ingrid",
+        "Last Name": "Solberg",
+        "Organization Name": "Nordlys Handel AS",
+        "Organization Title": "Daglig leder",
+        "Birthday": "1980-05-17",
+        "Notes": "Møtt på messen",
+        "Labels": "* myContacts ::: Kunder",
+        "E-mail 1 - Label": "* Work",
+        "E-mail 1 - Value": "ingrid@nordlys.example ::: post@nordlys.example",
+        "Phone 1 - Label": "Mobile",
+        "Phone 1 - Value": "+47 900 11 223",
+        "Phone 2 - Label": "Work",
+        "Phone 2 - Value": "+47 23 35 40 00",
+        "Address 1 - Label": "Work",
+        "Address 1 - Formatted": "Storgata 1\nOslo 0155\nNorge",
+        "Address 1 - Street": "Storgata 1",
+        "Address 1 - City": "Oslo",
+        "Address 1 - Postal Code": "0155",
+        "Address 1 - Country": "Norge",
+        "Website 1 - Label": "Work",
+        "Website 1 - Value": "https://nordlys.example",
+    },
+    {
+        "First Name": "Per",
+        "Middle Name": "Olav",
+        "Last Name": "Dahl",
+        "Organization Name": "Fjord & Field AS",
+        "Birthday": "--05-10",
+        "Labels": "* myContacts",
+        "E-mail 1 - Label": "Home",
+        "E-mail 1 - Value": "per.olav@private.example",
+        "Phone 1 - Label": "Hjem",
+        "Phone 1 - Value": "+47 22 11 00 99",
+        "Phone 2 - Label": "Work Fax",
+        "Phone 2 - Value": "+47 22 11 00 98",
+        "Address 1 - Label": "Home",
+        "Address 1 - Street": "Bakken 3",
+        "Address 1 - City": "Bergen",
+        "Address 1 - Postal Code": "5003",
+        "Address 1 - Country": "Norge",
+    },
+    {
+        "Organization Name": "Sør Bygg AS",
+        "Labels": "* myContacts",
+        "E-mail 1 - Label": "* ",
+        "E-mail 1 - Value": "post@sorbygg.example",
+        "Phone 1 - Label": "Main",
+        "Phone 1 - Value": "+47 38 00 00 00",
+    },
+]
+
+
+def _google() -> list[list[Any]]:
+    """Google's export of today: as many numbered groups as the fullest contact needs."""
+    address = ("Formatted", "Street", "City", "PO Box", "Region", "Postal Code", "Country",
+               "Extended Address")  # fmt: skip
+    columns = [
+        "First Name", "Middle Name", "Last Name", "Phonetic First Name", "Phonetic Middle Name",
+        "Phonetic Last Name", "Name Prefix", "Name Suffix", "Nickname", "File As",
+        "Organization Name", "Organization Title", "Organization Department", "Birthday", "Notes",
+        "Photo", "Labels", "E-mail 1 - Label", "E-mail 1 - Value",
+        "Phone 1 - Label", "Phone 1 - Value", "Phone 2 - Label", "Phone 2 - Value",
+        "Address 1 - Label", *(f"Address 1 - {part}" for part in address),
+        "Website 1 - Label", "Website 1 - Value",
+    ]  # fmt: skip
+    return [columns, *([row.get(column) for column in columns] for row in _GOOGLE)]
+
+
+# Cards of an old phone, of Apple, of a server; the last one has lost its end.
+_CARDS: Final = """\
+BEGIN:VCARD
+VERSION:2.1
+N;CHARSET=UTF-8;ENCODING=QUOTED-PRINTABLE:S=C3=B8rensen;Mette;;;
+ORG:Jylland Teknik ApS
+TITLE;ENCODING=QUOTED-PRINTABLE:Direkt=F8r
+TEL;WORK;VOICE:+45 43 43 43 43
+TEL;CELL:+45 20 12 34 56
+EMAIL;INTERNET:mette@jylland.example
+ADR;WORK;ENCODING=QUOTED-PRINTABLE:;;Hovedgaden 1=0D=0A2. sal;H=C3=B8je Taastrup;;=
+2630;Danmark
+NOTE;ENCODING=QUOTED-PRINTABLE:Ringer selv;=0D=0Ahelst om morgenen
+PHOTO;ENCODING=BASE64;TYPE=GIF:
+ R0lGODlhAQABAIAAAAUEBAAAACwAAAAAAQABAAACAkQBADs=
+
+END:VCARD
+BEGIN:VCARD
+VERSION:3.0
+PRODID:-//Apple Inc.//macOS 14.0//EN
+N:;;;;
+FN:Nordlys Handel AS
+ORG:Nordlys Handel AS;
+item1.EMAIL;type=INTERNET;type=pref:post@nordlys.example
+item1.X-ABLabel:_$!<Work>!$_
+TEL;type=MAIN;type=VOICE:+47 23 35 40 00
+item2.ADR;type=WORK:;;Storgata 1;Oslo;;0155;
+item2.X-ABADR:no
+item3.URL;type=pref:https\\://nordlys.example
+item3.X-ABLabel:_$!<HomePage>!$_
+X-ABShowAs:COMPANY
+END:VCARD
+BEGIN:VCARD
+VERSION:3.0
+N:Vries;Jan;de;;
+FN:Jan de Vries
+ORG:Tulip Trade BV;Inkoop
+TITLE:Inkoper
+EMAIL;TYPE=INTERNET,HOME:jan@home.example
+EMAIL;TYPE=INTERNET,WORK,PREF:jan@tuliptrade.example
+TEL;TYPE=HOME:+31 20 765 4321
+TEL;TYPE=HOME,FAX:+31 20 765 4322
+ADR;TYPE=HOME:;;Keizersgracht 5;Amsterdam;;1015 CC;Nederland
+BDAY:1604-05-21
+NOTE:Belt liever\\, mailt zelden.\\nHeeft een lange
+  regel.
+END:VCARD
+BEGIN:VCARD
+VERSION:4.0
+KIND:individual
+FN:Anna Maria Lind
+TEL;VALUE=uri;PREF=1;TYPE="cell,voice":tel:+46-70-123-45-67
+ORG:Lind & Co AB
+BDAY:19791102
+END:VCARD
+BEGIN:VCARD
+VERSION:3.0
+FN:Lost Half
+TEL:+47 900 00 000
+"""
+
+
 # Norwegian prices as text: only the column shows how "1.500" is meant. One code comes twice, one row
 # has no name, one names another price list, and one price is no number.
 _PRODUCTS: Final[list[list[Any]]] = [
@@ -328,6 +524,11 @@ _PRODUCTS: Final[list[list[Any]]] = [
         "ja",
     ],
 ]
+
+
+def _write_csv(path: Path, rows: list[list[Any]], *, encoding: str) -> None:
+    with path.open("w", encoding=encoding, newline="") as file:
+        csv.writer(file).writerows(rows)
 
 
 def _write(path: Path, sheets: dict[str, list[list[Any]]]) -> None:

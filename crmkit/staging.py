@@ -7,14 +7,15 @@ is cleaned or typed here, so that leading zeros, long numbers and odd dates surv
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from openpyxl.utils import get_column_letter
 
+from crmkit import transforms
 from crmkit.database import Database
 from crmkit.errors import SourceError
 from crmkit.sources import (
@@ -23,9 +24,14 @@ from crmkit.sources import (
     Progress,
     Source,
     SourceKind,
+    address_book,
+    as_laid_out,
+    contact,
     delimited,
     first_rows,
+    programs,
     spreadsheet,
+    unpacked,
 )
 from crmkit.sources.encodings import REPLACEMENT
 from crmkit.sources.model import BLANKS, some
@@ -34,6 +40,7 @@ from crmkit.sql import Query, join, literal, name, names, sql
 _EXACT_UP_TO: Final = 200_000
 """Rows up to which different values are counted one by one; beyond, an estimate is shown."""
 
+_EMPTY_DATE: Final = r"\s*0{1,2}[-./ ]+0{1,2}[-./ ]+0{1,4}\s*"
 _MARK: Final = r"^'+[=+\-@\t\r]"
 
 _SAMPLE_COUNT: Final = 4
@@ -63,6 +70,8 @@ class Column:
         filled: Cells that are not blank.
         distinct: Different values; an estimate for large files.
         samples: The first few different values.
+        known_as: What the program that wrote the file calls it in English ("Business Phone"), where
+            it was recognised; the header may be in any language.
     """
 
     id: str
@@ -72,6 +81,7 @@ class Column:
     distinct: int
     distinct_is_estimate: bool
     samples: tuple[str, ...]
+    known_as: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,6 +93,11 @@ class StagedTable:
         notes: What was found on the way, for people.
         encoding, delimiter: Of a text file, as it was read.
         sheets: All of the workbook's, each with whether it is visible.
+        program: What wrote the file, where it was recognised: "Outlook", "Google Contacts", "vCard",
+            "Thunderbird", "LinkedIn".
+        contacts: It has contacts, in vCards or the like, and no row of headers to choose.
+        reshaped: Its columns are not those of the file but made from it, one for each kind of phone
+            and the like.
     """
 
     source_name: str
@@ -96,6 +111,9 @@ class StagedTable:
     encoding: str = ""
     delimiter: str = ""
     sheets: tuple[tuple[str, bool], ...] = ()
+    program: str | None = None
+    contacts: bool = False
+    reshaped: bool = False
 
 
 def land(db: Database, source: Source, layout: Layout, *, progress: Progress) -> StagedTable:
@@ -105,24 +123,37 @@ def land(db: Database, source: Source, layout: Layout, *, progress: Progress) ->
         SourceError: It has no rows below its headers.
         CancelledError: The user stopped it; an earlier `staged` is as it was.
     """
-    with tempfile.TemporaryDirectory(prefix="crmkit-") as temporary, _in_file_order(db):
+    source = as_laid_out(source, layout)
+    with (
+        tempfile.TemporaryDirectory(prefix="crmkit-") as temporary,
+        unpacked(source) as file,
+        _in_file_order(db),
+    ):
         folder = Path(temporary)
         # In a table beside: a statement that the data make impossible would end a transaction.
         db.run(_rejected_table())
         if source.kind is SourceKind.SPREADSHEET:
-            landed = _land_spreadsheet(db, source, layout, folder, progress)
+            landed = _land_spreadsheet(db, file, layout, folder, progress)
+        elif source.kind in address_book.KINDS:
+            landed = _land_contacts(db, file, layout, folder, progress)
         else:
-            landed = _land_delimited(db, source, layout, folder, progress)
+            landed = _land_delimited(db, file, layout, folder, progress)
         progress(0.85, "Looking at the columns")
         ids = [f"c{number}" for number in range(1, len(landed.headers) + 1)]
         headers, header_notes = _headers(landed)
+        split_notes = _tidy(db, landed)
         rows = int(db.value(sql("select count(*) from {t}", t=_LANDING)))
-        columns = _profile(
-            db, headers, landed.positions, rows, marked=source.kind is SourceKind.DELIMITED
-        )
+        columns = _profile(db, headers, landed.positions, rows, marked=source.encoding != "")
+        columns, program, program_notes = _known(source, landed, columns)
         blank = _delete_blank_rows(db, ids)
         rows -= blank
         rejected = int(db.value(sql("select count(*) from {t}", t=_REJECTED)))
+        if not rows and rejected and source.kind in address_book.KINDS:
+            raise SourceError(
+                "None of the contacts in this file can be read.",
+                where=source.path.name,
+                mend=f"{_notes_on_rejected(db, rejected)[0]}. Export the contacts again.",
+            )
         if not rows:
             raise SourceError(
                 "There are no rows below the headers.",
@@ -130,9 +161,11 @@ def land(db: Database, source: Source, layout: Layout, *, progress: Progress) ->
                 mend="Choose another sheet, or set the header row.",
             )
         notes = (
+            *program_notes,
             *_notes_on_layout(source, layout),
             *source.notes,
             *landed.notes,
+            *split_notes,
             *_notes_on_rejected(db, rejected),
             *_notes_on_characters(db, source, ids),
             *header_notes,
@@ -154,6 +187,9 @@ def land(db: Database, source: Source, layout: Layout, *, progress: Progress) ->
         encoding=source.encoding,
         delimiter=source.delimiter,
         sheets=tuple((sheet.name, sheet.visible) for sheet in source.sheets),
+        program=program,
+        contacts=source.kind in address_book.WITHOUT_HEADERS,
+        reshaped=source.kind in address_book.KINDS,
     )
 
 
@@ -234,14 +270,131 @@ def _land_delimited(
     progress(0.6, "Storing the rows")
     _stage_numbered(db, rows, width)
     if tally.rejected:
+        _stage_rejected(db, aside)
+    return Landed(headers, positions, tally.blank, (source.description, *tally.notes()))
+
+
+def _land_contacts(
+    db: Database, source: Source, layout: Layout, folder: Path, progress: Progress
+) -> Landed:
+    written = address_book.write_text(
+        source,
+        header_row=layout.header_row,
+        folder=folder,
+        progress=lambda f, t: progress(0.6 * f, t),
+    )
+    progress(0.6, "Storing the contacts")
+    # From left to right as people read them, whatever the first contact has.
+    order = sorted(range(len(written.headings)), key=lambda place: written.headings[place].rank)
+    width = len(order)
+    cells = join(
+        ", ",
+        (
+            sql("nullif({k}, '') as {c}", k=name(f"k{place + 1}"), c=name(f"c{position}"))
+            for position, place in enumerate(order, start=1)
+        ),
+    )
+    if width:
         db.run(
             sql(
-                "insert into {t} select cast(k0 as integer), k1, k2 from {read}",
-                t=_REJECTED,
-                read=_read_csv(aside, ",", 3, longest=_LONGEST_LINE, line_end=r"\n"),
+                "create or replace table {t} as select cast(k0 as integer) as row_no, {cells}"
+                " from {read}",
+                t=_LANDING,
+                cells=cells,
+                read=_read_csv(
+                    written.rows, ",", width + 1, padded=True, longest=_LONGEST_LINE, line_end=r"\n"
+                ),
             )
         )
-    return Landed(headers, positions, tally.blank, (source.description, *tally.notes()))
+    else:
+        db.run(sql("create or replace table {t} (row_no integer, c1 varchar)", t=_LANDING))
+    if written.rejected:
+        _stage_rejected(db, written.aside)
+    headings = [written.headings[place] for place in order] or [contact.MORE]
+    return Landed(
+        tuple(heading.text for heading in headings),
+        tuple(range(len(headings))),
+        written.blank,
+        written.notes,
+        tuple(heading.known_as for heading in headings),
+    )
+
+
+def _split_names(db: Database, called: Sequence[str]) -> list[str]:
+    """In an address book with names in parts, split the name of a contact that has it whole only."""
+    columns = {known_as: f"c{number}" for number, known_as in enumerate(called, start=1)}
+    parts = {"First Name": "first_name", "Middle Name": "middle_name", "Last Name": "last_name"}
+    there = {columns[known_as]: part for known_as, part in parts.items() if known_as in columns}
+    if not {"Display Name", "First Name", "Last Name"} <= set(columns):
+        return []
+    full = name(columns["Display Name"])
+    # Programs show an e-mail address where there is no name.
+    without = sql(
+        "{full} is not null and not contains({full}, '@') and trim(concat_ws('', {parts})) = ''",
+        full=full,
+        parts=names(list(there)),
+    )
+    count = int(db.value(sql("select count(*) from {t} where {w}", t=_LANDING, w=without)))
+    if not count:
+        return []
+    pieces = transforms.split_name(full)
+    if "Middle Name" not in columns:
+        first, middle = pieces["first_name"], pieces["middle_name"]
+        pieces["first_name"] = sql("concat_ws(' ', {f}, {m})", f=first, m=middle)
+    values = join(", ", (sql("{c} = {v}", c=name(c), v=pieces[p]) for c, p in there.items()))
+    db.run(sql("update {t} set {values} where {w}", t=_LANDING, values=values, w=without))
+    whose = "contact has" if count == 1 else "contacts have"
+    return [f"{count:,} {whose} only a full name, which was split into first and last name"]
+
+
+def _stage_rejected(db: Database, aside: Path) -> None:
+    """Keep what was set aside: number, reason and text."""
+    db.run(
+        sql(
+            "insert into {t} select cast(k0 as integer), k1, k2 from {read}",
+            t=_REJECTED,
+            read=_read_csv(aside, ",", 3, longest=_LONGEST_LINE, line_end=r"\n"),
+        )
+    )
+
+
+def _tidy(db: Database, landed: Landed) -> list[str]:
+    """What address books are known for: empty dates that are none, names in one piece only."""
+    if landed.known_as:
+        return _split_names(db, landed.known_as)
+    known = programs.recognise(landed.headers)
+    if known is None:
+        return []
+    if known.program == programs.OUTLOOK:
+        _delete_empty_dates(db, known.known_as)
+    return _split_names(db, known.known_as)
+
+
+def _delete_empty_dates(db: Database, called: Sequence[str]) -> None:
+    """Outlook writes an empty date as 0/0/00, 0.0.00 or 0-0-00."""
+    for number, known_as in enumerate(called, start=1):
+        # In other languages the dates are among the columns that are not known.
+        if known_as not in ("", "Birthday", "Anniversary"):
+            continue
+        c = name(f"c{number}")
+        empty = sql("regexp_full_match({c}, {zeros})", c=c, zeros=_EMPTY_DATE)
+        if db.value(sql("select count(*) from {t} where {w}", t=_LANDING, w=empty)):
+            db.run(sql("update {t} set {c} = null where {w}", t=_LANDING, c=c, w=empty))
+
+
+def _known(
+    source: Source, landed: Landed, columns: tuple[Column, ...]
+) -> tuple[tuple[Column, ...], str | None, list[str]]:
+    """The columns with what the program that wrote them calls them, the program, and a note."""
+    if landed.known_as:
+        called = zip(columns, landed.known_as, strict=False)
+        return tuple(replace(c, known_as=k) for c, k in called), source.program, []
+    found = programs.recognise(landed.headers, [column.samples for column in columns])
+    if found is None:
+        return columns, None, []
+    called = zip(columns, found.known_as, strict=False)
+    named = tuple(replace(column, known_as=known_as) for column, known_as in called)
+    return named, found.program, [found.description]
 
 
 def _stage_directly(
@@ -294,13 +447,15 @@ def _read_csv(
         """
         read_csv({path}, delim = {delimiter}, header = false, skip = {skip}, auto_detect = false,
             columns = {{types}}, quote = '"', escape = '"', null_padding = {padded},
-            strict_mode = true, max_line_size = {longest}, parallel = true {line_end})
+            strict_mode = true, max_line_size = {longest}, parallel = {parallel} {line_end})
         """,
         path=str(path),
         delimiter=delimiter,
         skip=skip,
         types=types,
         padded=padded,
+        # Rows that go on over several lines cannot be padded in parallel.
+        parallel=not (padded and line_end),
         longest=longest,
         # Found by DuckDB where it is not said, and wrongly for a first cell that holds another one.
         line_end=sql(", new_line = {end}", end=line_end) if line_end else sql(""),
@@ -343,6 +498,9 @@ def _notes_on_layout(source: Source, layout: Layout) -> list[str]:
             for sheet in others
         ]
         notes.append(f"other sheets are not read: {some(listed, 10)}")
+    if source.member and len(source.sheets) > 1:
+        unread = [sheet.name for sheet in source.sheets if sheet.name != source.member]
+        notes.append(f"{source.member} is read; not read are: {some(unread, 10)}")
     return notes
 
 

@@ -92,6 +92,36 @@ _VISIT: Final = [
     "shipping",
 ]
 
+# What address books call their columns, where the same words mean something else elsewhere.
+_SPOKEN: Final = {
+    "Account": "",
+    "Birth Day": "",
+    "Birth Month": "",
+    "Birth Year": "",
+    "Callback": "Other Phone",
+    "Car Phone": "Other Phone",
+    "Categories": "",
+    "Department": "Contact Department",
+    "E-mail 2 Display Name": "",
+    "E-mail 3 Display Name": "",
+    "E-mail Display Name": "",
+    "Language": "",
+    "Location": "",
+    "Name": "Full Name",
+    "Notes": "Contact Notes",
+    "Personal Web Page": "Contact Web Page",
+    "Position": "Job Title",
+    "Primary Phone": "Other Phone",
+    "Private": "",
+    "Radio Phone": "Other Phone",
+    "Title": "Salutation",
+    "URL": "Contact Web Page",
+    "Web Page 2": "Contact Web Page",
+}
+
+_WHOLE_OUTLOOK: Final = 80
+"""Columns of an export of Outlook to which nobody added any."""
+
 _COMPANY_FIELDS: Final = ("company.phone", "company.web")
 
 # What cells of a field look like, and how many of them at least must.
@@ -119,7 +149,9 @@ class Meaning:
 
     def target(self, entity: str) -> str:
         """The target for one of the entities; empty when it has none."""
-        return {"company": self.company, "person": self.person, "product": self.product}[entity]
+        return {"company": self.company, "person": self.person, "product": self.product}.get(
+            entity, ""
+        )
 
 
 @dataclass(frozen=True)
@@ -137,9 +169,14 @@ def suggest(db: Database, staged: StagedTable, schema: Schema) -> Mapping:
     known = {target.id for target in schema.targets()}
     declared = _declared(schema)
     words = _words(frozenset(entity.id for entity in schema.entities))
-    found = {column.id: _read_header(column.header, declared, words) for column in staged.columns}
+    spoken = {column.id: _spoken(column, staged) for column in staged.columns}
+    found = {
+        column.id: _read_header(spoken[column.id], declared, words) for column in staged.columns
+    }
     entities = _entities(tuple(found.values()))
-    cells = {column.id: _cells(db, column) for column in staged.columns}
+    cells = {
+        column.id: _cells(db, column) if spoken[column.id] else () for column in staged.columns
+    }
     entries, near = [], "company" if "company" in entities else "person"
     for column in staged.columns:
         entry = _suggest_column(column, found[column.id], cells[column.id], entities, near)
@@ -151,6 +188,21 @@ def suggest(db: Database, staged: StagedTable, schema: Schema) -> Mapping:
             near = entry.target.split(".")[0]
         entries.append(entry)
     return Mapping(columns=tuple(_once_each(entries, staged, schema)))
+
+
+def _spoken(column: Column, staged: StagedTable) -> str:
+    """The words that a column is read by: what its program calls it, else its header.
+
+    Empty for a column of an address book that no field of a CRM is meant for.
+    """
+    if not column.known_as:
+        whole = staged.program == "Outlook" and len(staged.columns) >= _WHOLE_OUTLOOK
+        return "" if staged.reshaped or whole else column.header
+    known_as = {other.known_as for other in staged.columns}
+    if column.known_as.removesuffix("Address") + "Street" in known_as - {column.known_as}:
+        # The whole address, beside its parts.
+        return ""
+    return _SPOKEN.get(column.known_as, column.known_as)
 
 
 def is_held_back_header(header: str) -> bool:

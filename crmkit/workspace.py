@@ -853,7 +853,7 @@ class ImportSession:
             SourceError: It cannot be read, or has no rows.
             CancelledError: `cancel` was called; the import is as it was before.
         """
-        source = sources.inspect(Path(path), encoding=encoding, delimiter=delimiter)
+        source = sources.inspect(Path(path), encoding=encoding, delimiter=delimiter, sheet=sheet)
         layout = sources.detect_layout(source, sheet)
         if header_row is not None:
             layout = Layout(sheet=layout.sheet, header_row=header_row)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from crmkit.errors import SourceError
-from crmkit.sources import delimited, spreadsheet
+from crmkit.sources import address_book, archive, delimited, google, programs, spreadsheet
 from crmkit.sources.layout import find_header_row
 from crmkit.sources.model import Landed, Layout, NumberedRow, Progress, Sheet, Source, SourceKind
 
@@ -19,9 +22,11 @@ __all__ = [
     "Sheet",
     "Source",
     "SourceKind",
+    "as_laid_out",
     "detect_layout",
     "first_rows",
     "inspect",
+    "unpacked",
 ]
 
 _WORKBOOKS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
@@ -41,7 +46,6 @@ _OTHERS: Final = {
     b"SQLite format 3": "a SQLite database",
     b"!BDN": "an Outlook data file (.pst)",
     b"{\\rtf": "a text document (RTF)",
-    b"BEGIN:VCARD": "a list of vCards",
     b"BEGIN:VCALENDAR": "a calendar",
     b"<!doctype html": "a web page",
     b"<html": "a web page",
@@ -63,11 +67,14 @@ _NOTES: Final = re.compile(
 """Names of sheets that explain the table on another one, in six languages."""
 
 
-def inspect(path: Path, *, encoding: str = "", delimiter: str = "") -> Source:
+def inspect(
+    path: Path, *, encoding: str = "", delimiter: str = "", sheet: str | None = None
+) -> Source:
     """What a file is, by its content and not its name.
 
     Args:
         encoding, delimiter: Of a text file, where the user knows better.
+        sheet: Of a zip, the file inside to look at; the likeliest when None.
 
     Raises:
         SourceError: It is not there, cannot be read, is protected, or holds nothing.
@@ -76,10 +83,44 @@ def inspect(path: Path, *, encoding: str = "", delimiter: str = "") -> Source:
         raise SourceError(
             "There is no such file.", where=str(path), mend="Check the name, or upload the file."
         )
+    if archive.is_archive(path):
+        return _inspect_archive(path, sheet, encoding=encoding, delimiter=delimiter)
+    return _inspect_file(path, encoding=encoding, delimiter=delimiter)
+
+
+def _inspect_archive(path: Path, sheet: str | None, *, encoding: str, delimiter: str) -> Source:
+    members = archive.members(path)
+    member = sheet if sheet in members else members[0]
+    with archive.unpacked(path, member) as inside:
+        try:
+            source = _inspect_file(inside, encoding=encoding, delimiter=delimiter)
+        except SourceError as error:
+            raise SourceError(
+                error.message, where=f"{path.name}, {member}", mend=error.mend
+            ) from error
+    if source.kind is SourceKind.SPREADSHEET:
+        raise SourceError(
+            "What is in this zip is a workbook.",
+            where=f"{path.name}, {member}",
+            mend="Unpack it and choose the workbook itself.",
+        )
+    (table,) = source.sheets
+    sheets = tuple(
+        replace(table, name=name)
+        if name == member
+        else Sheet(name, visible=True, rows=0, columns=0)
+        for name in members
+    )
+    return replace(source, path=path, member=member, sheets=sheets)
+
+
+def _inspect_file(path: Path, *, encoding: str, delimiter: str) -> Source:
     with path.open("rb") as file:
         start = file.read(64)
     if start.startswith(_WORKBOOKS):
-        return spreadsheet.inspect(path)
+        return _named(spreadsheet.inspect(path))
+    if found := address_book.inspect(path):
+        return found
     bare = start.lstrip(b"\xef\xbb\xbf \t\r\n")
     for signature, kind in _OTHERS.items():
         if bare[: len(signature)].lower() == signature.lower():
@@ -88,20 +129,51 @@ def inspect(path: Path, *, encoding: str = "", delimiter: str = "") -> Source:
                 where=path.name,
                 mend="Save or export the data as .xlsx or .csv and choose that file.",
             )
-    if path.suffix.lower() in (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"):
+    suffix = path.suffix.lower()
+    if suffix in (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"):
         raise SourceError(
             "This file is not a workbook, although its name says so.",
             where=path.name,
             mend="Open it in a spreadsheet program and save it as .xlsx, or rename it to .csv.",
         )
-    return delimited.inspect(path, encoding=encoding, delimiter=delimiter)
+    if suffix in (".vcf", ".vcard", ".json", ".ldif") and path.stat().st_size:
+        raise SourceError(
+            "There are no contacts in this file, although its name says so.",
+            where=path.name,
+            mend="Export the contacts again, as vCards (.vcf) or as .csv.",
+        )
+    return _named(delimited.inspect(path, encoding=encoding, delimiter=delimiter))
+
+
+def _named(source: Source) -> Source:
+    """A table, with the program that wrote it where its headers tell."""
+    for sheet in source.sheets:
+        headers = dict(sheet.first_rows).get(find_header_row(sheet.first_rows), ())
+        if source.kind is SourceKind.DELIMITED and google.is_google(headers):
+            return address_book.as_google(source)
+        if found := programs.recognise(headers):
+            return replace(source, program=found.program)
+    return source
+
+
+@contextmanager
+def unpacked(source: Source) -> Iterator[Source]:
+    """A source with its file outside any zip, for the length of a block."""
+    if not source.member:
+        yield source
+        return
+    with archive.unpacked(source.path, source.member) as inside:
+        yield replace(source, path=inside)
 
 
 def first_rows(source: Source, sheet: str, count: int = 30) -> tuple[NumberedRow, ...]:
     """The first rows of a sheet with their numbers as the file counts, each cell as text."""
     if source.kind is SourceKind.SPREADSHEET:
         return spreadsheet.first_rows(source, sheet, count)
-    return delimited.first_rows(source, count)
+    if source.kind in address_book.WITHOUT_HEADERS:
+        return source.sheets[0].first_rows[:count]
+    with unpacked(source) as file:
+        return delimited.first_rows(file, count)
 
 
 def detect_layout(source: Source, sheet: str | None = None) -> Layout:
@@ -113,7 +185,12 @@ def detect_layout(source: Source, sheet: str | None = None) -> Layout:
     Raises:
         SourceError: There is no such sheet, or it has no cells.
     """
-    filled = [item for item in source.sheets if item.rows or source.kind is SourceKind.DELIMITED]
+    if source.kind in address_book.WITHOUT_HEADERS:
+        return Layout(source.member, 0)
+    if source.member:
+        return Layout(source.member, find_header_row(first_rows(source, source.member)))
+    uncounted = source.kind in (SourceKind.DELIMITED, SourceKind.GOOGLE)
+    filled = [item for item in source.sheets if item.rows or uncounted]
     if sheet is None:
         chosen = _likeliest(filled)
     else:
@@ -131,6 +208,16 @@ def detect_layout(source: Source, sheet: str | None = None) -> Layout:
             mend="Choose another sheet.",
         )
     return Layout(chosen.name, find_header_row(first_rows(source, chosen.name)))
+
+
+def as_laid_out(source: Source, layout: Layout) -> Source:
+    """A source under a layout that the user chose: without Google's headers it is a plain table."""
+    if source.kind is not SourceKind.GOOGLE:
+        return source
+    rows = first_rows(source, layout.sheet, max(layout.header_row, 1))
+    if google.is_google(dict(rows).get(layout.header_row, ())):
+        return source
+    return replace(source, kind=SourceKind.DELIMITED, program=None)
 
 
 def _likeliest(sheets: list[Sheet]) -> Sheet:

@@ -23,6 +23,10 @@ class SourceKind(StrEnum):
 
     SPREADSHEET = "spreadsheet"
     DELIMITED = "delimited"
+    VCARD = "vcard"
+    JCARD = "jcard"
+    LDIF = "ldif"
+    GOOGLE = "google"
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,8 @@ class Source:
         encoding, delimiter: Of a delimited file.
         spaced: A delimited file has spaces between a delimiter and a quoted cell.
         notes: What was found while recognising it, for people.
+        program: What wrote it, where that was recognised: "Outlook", "Google Contacts", "vCard", ...
+        member: The file inside a zip that is read; its sheets are all that could be.
     """
 
     path: Path
@@ -60,6 +66,8 @@ class Source:
     delimiter: str = ""
     spaced: bool = False
     notes: tuple[str, ...] = ()
+    program: str | None = None
+    member: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,12 +91,14 @@ class Landed:
         positions: Where these columns are in the file, from 0.
         blank_rows: Rows without any text, which are not landed.
         notes: What else was found, for people.
+        known_as: What the program that wrote it calls each column in English, where that is known.
     """
 
     headers: tuple[str, ...]
     positions: tuple[int, ...]
     blank_rows: int
     notes: tuple[str, ...] = ()
+    known_as: tuple[str, ...] = ()
 
 
 def is_blank(text: str) -> bool:

@@ -16,7 +16,10 @@ from crmkit.ui.subject import SubjectChoice
 from crmkit.ui.widgets import Uploader
 from crmkit.workspace import ImportSession
 
-_ENDINGS = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".csv", ".txt", ".tsv")
+_ENDINGS = (
+    *(".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".csv", ".txt", ".tsv"),
+    *(".vcf", ".vcard", ".json", ".ldif", ".zip"),
+)
 
 _DELIMITERS: Final = {";": ";", ",": ",", "tab": "\t", "|": "|"}
 """What is offered, and the character that it is."""
@@ -97,7 +100,7 @@ class SourcePanel(Panel):
             self._upload.children = [uploader]
         self._files.options = [label for label, _ in self._known_files()]
         has_source = session.has_source
-        self._layout.layout.display = "" if has_source else "none"
+        self._layout.layout.display = "" if has_source and self._can_choose() else "none"
         self._found.value = self._describe() if has_source else ""
 
     def load(self, path: Path, **chosen: Any) -> None:
@@ -164,6 +167,11 @@ class SourcePanel(Panel):
         before = (staged.sheet, staged.encoding, _shown(staged.delimiter))
         return chosen[:3] != before and chosen[3] == staged.header_row
 
+    def _can_choose(self) -> bool:
+        """Whether there is anything to say about how the file is read."""
+        staged = self.desk.session.staged
+        return not staged.contacts or len(staged.sheets) > 1
+
     def _describe(self) -> str:
         session = self.desk.session
         staged = session.staged
@@ -174,12 +182,14 @@ class SourcePanel(Panel):
             for sheet, visible in sheets
         ]
         self._sheet.value = staged.sheet
-        self._sheet.layout.display = "none" if staged.encoding else ""
+        self._sheet.layout.display = "none" if staged.encoding and len(sheets) == 1 else ""
         self._text.layout.display = "" if staged.encoding else "none"
         self._encoding.value, self._delimiter.value = staged.encoding, _shown(staged.delimiter)
         self._header.value = staged.header_row
+        self._header.layout.display = "none" if staged.contacts else ""
         where = f"sheet {staged.sheet}, " if staged.sheet else ""
         header = f"headers in row {staged.header_row}" if staged.header_row else "no header row"
+        header = "one row for each contact" if staged.contacts else header
         blank = f", {staged.blank_rows:,} blank rows passed over" if staged.blank_rows else ""
         aside = f", {staged.rejected:,} rows set aside" if staged.rejected else ""
         return "".join(

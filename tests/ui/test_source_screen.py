@@ -1,0 +1,69 @@
+"""The source panel takes address books and says what it recognised."""
+
+from __future__ import annotations
+
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from crmkit.crm import Preferences
+from crmkit.samples import SAMPLES
+from crmkit.ui.desk import Desk
+from crmkit.ui.source import SourcePanel
+from crmkit.workspace import Workspace
+
+
+@pytest.fixture
+def panel(tmp_path: Path) -> SourcePanel:
+    workspace = Workspace.create(tmp_path / "workspace", preferences=Preferences())
+    folder = tmp_path / "lists"
+    folder.mkdir()
+    for sample in ("contacts.vcf", "outlook.csv"):
+        shutil.copy(SAMPLES / sample, folder)
+    with zipfile.ZipFile(folder / "takeout.zip", "w") as made:
+        made.write(SAMPLES / "contacts.vcf", "All/All.vcf")
+        made.write(SAMPLES / "google.csv", "My/My.csv")
+    panel = SourcePanel(Desk(workspace, workspace.new_import(), folders=(folder,), strict=True))
+    panel.show()
+    return panel
+
+
+def opened(panel: SourcePanel, name: str) -> str:
+    """Choose a file by its path; what the panel then says."""
+    panel._files.value = name
+    panel._open.click()
+    assert panel.desk.wait(60)
+    return str(panel._found.value)
+
+
+def test_address_books_are_offered(panel: SourcePanel) -> None:
+    offered = ["lists/contacts.vcf", "lists/outlook.csv", "lists/takeout.zip"]
+
+    assert offered == list(panel._files.options)
+
+
+def test_it_says_which_program_wrote_the_file(panel: SourcePanel) -> None:
+    assert "Outlook contacts (German)" in opened(panel, "lists/outlook.csv")
+
+
+def test_vcards_have_nothing_to_choose_and_their_broken_card_is_shown(panel: SourcePanel) -> None:
+    said = opened(panel, "lists/contacts.vcf")
+
+    assert "vCard contacts" in said
+    assert "one row for each contact, 1 rows set aside" in said
+    assert "the file ends before the card does" in said
+    assert "none" == panel._layout.layout.display
+
+
+def test_another_list_of_a_zip_can_be_chosen(panel: SourcePanel) -> None:
+    assert "vCard contacts" in opened(panel, "lists/takeout.zip")
+    assert ("All/All.vcf", "My/My.csv") == tuple(value for _, value in panel._sheet.options)
+
+    panel._sheet.value = "My/My.csv"
+    panel._again.click()
+    assert panel.desk.wait(60)
+
+    assert "Google contacts" in str(panel._found.value)
+    assert "" == panel._header.layout.display
