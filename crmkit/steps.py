@@ -18,11 +18,18 @@ from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias
 import phonenumbers
 import stdnum.exceptions
 from babel import Locale
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+)
 from stdnum import get_cc_module
 
 from crmkit import expressions, transforms
-from crmkit.errors import Level
+from crmkit.errors import Level, MappingError
 from crmkit.expressions import VALUE
 from crmkit.sql import Query, join, sql
 
@@ -97,9 +104,9 @@ class Step(BaseModel):
         return {}
 
 
-def _option(label: str, default: Any = ..., **more: Any) -> Any:
-    """An option of a step, with its label on the screen."""
-    return Field(default, title=label, **more)
+def _option(label: str, default: Any, labels: dict[str, Any] | None = None, **more: Any) -> Any:
+    """An option of a step, with its label on the screen and those of its choices."""
+    return Field(default, title=label, json_schema_extra={"labels": labels or {}}, **more)
 
 
 class Trim(Step):
@@ -192,7 +199,9 @@ class Case(Step):
 
     title = "Small and capital letters"
     kind: Literal["case"] = "case"
-    to: Letters = _option("Write as", Letters.NAME)
+    to: Letters = _option(
+        "Write as", Letters.NAME, {letters.value: letters.label for letters in Letters}
+    )
 
     def stages(self, place: Place) -> tuple[Stage, ...]:
         del place
@@ -240,6 +249,15 @@ def _named_words(tokens: Query) -> Query:
     )
 
 
+_NAME_PARTS: Final = {
+    "prefix": "title",
+    "first": "first name",
+    "middle": "middle name",
+    "last": "last name",
+    "suffix": "suffix",
+}
+
+
 class NamePart(Step):
     """Takes one part of a person's full name.
 
@@ -249,18 +267,14 @@ class NamePart(Step):
 
     title = "Take a part of a full name"
     kind: Literal["name_part"] = "name_part"
-    part: Literal["prefix", "first", "middle", "last", "suffix"] = _option("Part", "last")
+    part: Literal["prefix", "first", "middle", "last", "suffix"] = _option(
+        "Part", "last", _NAME_PARTS
+    )
 
     @staticmethod
-    def parts() -> dict[Literal["prefix", "first", "middle", "last", "suffix"], str]:
+    def parts() -> dict[Any, str]:
         """The parts, in their order, with their names for people."""
-        return {
-            "prefix": "title",
-            "first": "first name",
-            "middle": "middle name",
-            "last": "last name",
-            "suffix": "suffix",
-        }
+        return dict(_NAME_PARTS)
 
     def stages(self, place: Place) -> tuple[Stage, ...]:
         del place
@@ -400,7 +414,9 @@ class Phone(Step):
 
     title = "Phone number"
     kind: Literal["phone"] = "phone"
-    to: Literal["e164", "national"] = _option("Write as", "e164")
+    to: Literal["e164", "national"] = _option(
+        "Write as", "e164", {"e164": "+47… (E.164)", "national": "as its country writes it"}
+    )
     country: str = _country("Country of numbers without one")
 
     def stages(self, place: Place) -> tuple[Stage, ...]:
@@ -552,7 +568,9 @@ class Email(Step):
 
     title = "E-mail address"
     kind: Literal["email"] = "email"
-    take: Literal["first", "rest"] = _option("Of several in a cell", "first")
+    take: Literal["first", "rest"] = _option(
+        "Of several in a cell", "first", {"first": "the first", "rest": "all others"}
+    )
 
     def stages(self, place: Place) -> tuple[Stage, ...]:
         del place
@@ -817,7 +835,9 @@ class Number(Step):
 
     title = "Number by format"
     kind: Literal["number"] = "number"
-    decimal: Literal[",", "."] = _option("Decimal sign", ",")
+    decimal: Literal[",", "."] = _option(
+        "Decimal sign", ",", {",": "comma: 1.234,50", ".": "point: 1,234.50"}
+    )
 
     def stages(self, place: Place) -> tuple[Stage, ...]:
         del place
@@ -1033,7 +1053,9 @@ class Replace(Step):
     title = "Replace by table"
     kind: Literal["replace"] = "replace"
     table: dict[str, str] = _option("Text = its replacement", {})
-    rest: Literal["keep", "empty"] = _option("All other texts", "keep")
+    rest: Literal["keep", "empty"] = _option(
+        "All other texts", "keep", {"keep": "stay", "empty": "are emptied"}
+    )
 
     def stages(self, place: Place) -> tuple[Stage, ...]:
         if self.rest == "empty":
@@ -1071,7 +1093,9 @@ class Constant(Step):
     title = "The same text"
     kind: Literal["constant"] = "constant"
     text: str = _option("Text", "")
-    where: Literal["empty", "all"] = _option("Written into", "empty")
+    where: Literal["empty", "all"] = _option(
+        "Written into", "empty", {"empty": "empty cells", "all": "every cell"}
+    )
 
     def stages(self, place: Place) -> tuple[Stage, ...]:
         del place
@@ -1167,8 +1191,24 @@ def steps_from(declared: Iterable[Step | Mapping[str, Any]]) -> tuple[AnyStep, .
     """Steps of what was declared: steps, or their JSON.
 
     Raises:
-        pydantic.ValidationError: A step or an option does not exist, or has a wrong value.
+        MappingError: A step or an option does not exist, or has a wrong value; all are told.
     """
-    return _STEPS.validate_python(
-        [step.model_dump() if isinstance(step, Step) else step for step in declared]
-    )
+    given = [step.model_dump() if isinstance(step, Step) else step for step in declared]
+    try:
+        return _STEPS.validate_python(given)
+    except ValidationError as error:
+        raise MappingError(
+            "A cleaning step cannot be used.",
+            where="Mapping",
+            mend=" ".join(_in_words(dict(fault)) for fault in error.errors()),
+        ) from error
+
+
+def _in_words(fault: dict[str, Any]) -> str:
+    """A fault of pydantic with the step and the option that it is about."""
+    place = [str(part) for part in fault["loc"]]
+    step = next((REGISTRY[part] for part in place if part in REGISTRY), None)
+    option = step.model_fields.get(place[-1]) if step else None
+    about = ", ".join(part for part in (step and step.title, option and option.title) if part)
+    text = str(fault["msg"]).removeprefix("Value error, ").rstrip(".")
+    return f"{about}: {text}." if about else f"{text}."

@@ -28,7 +28,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
-from pydantic import ValidationError
 
 from crmkit import (
     cleaning,
@@ -78,7 +77,7 @@ from crmkit.settings import Action, Settings
 from crmkit.sources import Layout, Source
 from crmkit.sql import Query, name, sql
 from crmkit.staging import StagedTable
-from crmkit.steps import Expression, NamePart, Split, Step, steps_from
+from crmkit.steps import Expression, NamePart, Split, Step
 from crmkit.undo import UndoPreview, check_revision, preview_undo, undo
 
 log = logging.getLogger(__name__)
@@ -951,7 +950,9 @@ class ImportSession:
         Raises:
             MappingError: There is no such column, or a step cannot be used.
         """
-        self.mapping = self._checked(self.mapping.with_steps(*self._named(column, steps)))
+        self.mapping = self._checked(
+            self.mapping.with_steps(self.column_id(column), self._named(steps))
+        )
 
     def try_steps(
         self, column: str, steps: Sequence[Step] | None = None, *, count: int = 10
@@ -966,7 +967,7 @@ class ImportSession:
         """
         mapping, column = self.mapping, self.column_id(column)
         if steps is not None:
-            mapping = self._checked(mapping.with_steps(*self._named(column, steps)))
+            mapping = self._checked(mapping.with_steps(column, self._named(steps)))
         with self.reading() as db:
             return cleaning.try_steps(
                 db, mapping, column, country=self.workspace.preferences.country, count=count
@@ -990,7 +991,7 @@ class ImportSession:
         parts = [self.column_id(column) for column in columns]
         made = self.mapping.with_made(header, parts, separator=separator)
         column = made.made[-1].id
-        self.mapping = self._checked(made.with_steps(*self._named(column, steps)))
+        self.mapping = self._checked(made.with_steps(column, self._named(steps)))
         return column
 
     def split_column(self, column: str, separator: str, count: int) -> tuple[str, ...]:
@@ -1035,22 +1036,14 @@ class ImportSession:
             mend=f"Known are: {', '.join(headers.values())}.",
         )
 
-    def _named(self, column: str, steps: Sequence[Step]) -> tuple[str, tuple[Step, ...]]:
+    def _named(self, steps: Sequence[Step]) -> tuple[Step, ...]:
         """Steps with the headers that their expressions may name."""
         headers = self.mapping.headers(self.staged)
         names = {header: found for found, header in headers.items()}
-        try:
-            named = steps_from(
-                step.model_copy(update={"names": names}) if isinstance(step, Expression) else step
-                for step in steps
-            )
-        except ValidationError as error:
-            raise MappingError(
-                "A cleaning step cannot be used.",
-                where=column,
-                mend=" ".join(str(item["msg"]) for item in error.errors()),
-            ) from error
-        return self.column_id(column), named
+        return tuple(
+            step.model_copy(update={"names": names}) if isinstance(step, Expression) else step
+            for step in steps
+        )
 
     def _checked(self, mapping: Mapping) -> Mapping:
         with confined() as db:
