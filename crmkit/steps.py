@@ -471,7 +471,10 @@ def numbering(iso: str) -> Numbering | None:
         leading = form.leading_digits_pattern[-1] if form.leading_digits_pattern else ""
         spelled = form.format or ""
         if rule := form.national_prefix_formatting_rule:
-            spelled = spelled.replace("\\1", rule, 1)
+            # Around the first group that it names, which need not be the first of the pattern.
+            group = re.search(r"\\[0-9]", spelled)
+            if group:
+                spelled = spelled.replace(group[0], rule.replace("\\1", group[0]), 1)
         formats.append((f"^(?:{leading})" if leading else "", form.pattern or "", spelled))
     lengths = data.general_desc.possible_length
     return Numbering(iso, str(code), data.national_prefix or "", tuple(lengths), tuple(formats))
