@@ -558,11 +558,12 @@ def _national(number: Query, plan: Numbering | None) -> Query:
     ]
     return sql(
         "struct_pack(number := case when {digits} is null then {n}.number {branches}"
-        " else {trunk} || {digits} end, extension := {n}.extension)",
+        " else {rest} end, extension := {n}.extension)",
         n=number,
         digits=digits,
         branches=join(" ", branches),
-        trunk=plan.trunk if plan else "",
+        # A country without spellings writes the digits; a number that fits none is no usual one.
+        rest=sql("{n}.number", n=number) if branches else digits,
     )
 
 
