@@ -324,8 +324,8 @@ def _turned(name: Query) -> Query:
             suffix := {n}.suffix,
             given := case when contains({n}.rest, ',')
                 then trim(regexp_extract({given}, {behind}, 1)) else {n}.rest end,
-            last := case when contains({n}.rest, ',')
-                then trim(regexp_extract({given}, {behind}, 2) || ' ' || split_part({n}.rest, ',', 1))
+            small := regexp_extract({given}, {behind}, 2),
+            last := case when contains({n}.rest, ',') then trim(split_part({n}.rest, ',', 1))
                 else '' end)
         """,
         n=name,
@@ -347,6 +347,7 @@ def _without_prefix(name: Query) -> Query:
                     then regexp_extract({n}.last, {before}, 1)
                 else regexp_extract({n}.given || ' ', {alone}, 1) end),
             given := {n}.given,
+            small := {n}.small,
             last := {n}.last)
         """,
         n=name,
@@ -363,8 +364,9 @@ def _with_last(name: Query) -> Query:
         n=name,
     )
     last = sql(
-        "trim(case when {n}.prefix <> '' and starts_with({n}.last, {n}.prefix)"
-        " then substr({n}.last, length({n}.prefix) + 1) else {n}.last end)",
+        "trim({n}.small || ' ' || trim("
+        "case when {n}.prefix <> '' and starts_with({n}.last, {n}.prefix)"
+        " then substr({n}.last, length({n}.prefix) + 1) else {n}.last end))",
         n=name,
     )
     found = sql(

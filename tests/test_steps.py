@@ -146,6 +146,7 @@ def test_capital_and_small_letters(to: Letters, expected: str) -> None:
         ("Hr. Jens Peter Jensen", "Hr.", "Jens", "Peter", "Jensen", None),
         ("Fru Åsa Öberg", "Fru", "Åsa", None, "Öberg", None),
         ("Hansen, Dr. Kari", "Dr.", "Kari", None, "Hansen", None),
+        ("Dr. Berg, Jan van den", "Dr.", "Jan", None, "van den Berg", None),
         ("Dr. Hansen, Kari", "Dr.", "Kari", None, "Hansen", None),
         ("García López, Ana", None, "Ana", None, "García López", None),
         ("John Smith Jr.", None, "John", None, "Smith", "Jr."),
