@@ -226,18 +226,18 @@ def _named_words(tokens: Query) -> Query:
     return sql(
         """
         array_to_string(list_transform({tokens}.words, lambda w, i: case
-            when not regexp_matches(w, '\\pL') then w
-            when i > 1 and list_contains({forms}, lower(w))
+            when length(w) = 1 and upper(w) = lower(w) then w
+            when i > 1 and length(w) <= 6 and list_contains({forms}, lower(w))
                 and (i = len({tokens}.words) or not list_contains({last}, lower(w)))
                 then {written}[list_position({forms}, lower(w))]
-            when i > 1 and list_contains({small}, lower(w)) and ({tokens}.one or w = lower(w))
+            when i > 1 and length(w) <= 5 and list_contains({small}, lower(w)) and ({tokens}.one or w = lower(w))
                 then lower(w)
             when w <> upper(w) and w <> lower(w) then w
             when w = upper(w) and (not {tokens}.one
-                or regexp_full_match(w, '[B-DF-HJ-NP-TV-XZ]{3,4}')) then w
-            when regexp_matches(w, '(?i)^[odl][''’]\\pL') then upper(w[1:3]) || lower(w[4:])
-            when regexp_matches(w, '(?i)^mc\\pL{3}') then 'Mc' || upper(w[3]) || lower(w[4:])
-            when regexp_matches(w, '(?i)^ij[bcdfghklmnpqrstvwxz]') then 'IJ' || lower(w[3:])
+                or length(w) between 3 and 4 and regexp_full_match(w, '[B-DF-HJ-NP-TV-XZ]{3,4}')) then w
+            when length(w) > 2 and regexp_matches(w, '(?i)^[odl][''’]\\pL') then upper(w[1:3]) || lower(w[4:])
+            when starts_with(lower(w), 'mc') and regexp_matches(w, '(?i)^mc\\pL{3}') then 'Mc' || upper(w[3]) || lower(w[4:])
+            when starts_with(lower(w), 'ij') and regexp_matches(w, '(?i)^ij[bcdfghklmnpqrstvwxz]') then 'IJ' || lower(w[3:])
             else upper(w[1]) || lower(w[2:])
         end), '')
         """,
@@ -423,10 +423,16 @@ class Phone(Step):
 
     def stages(self, place: Place) -> tuple[Stage, ...]:
         plan = numbering(self.country.upper() or place.country)
+        international: tuple[Stage, ...] = (
+            _plain_number,
+            _digits,
+            lambda number: _international(number, plan),
+            lambda number: _valid(number, plan),
+        )
         if self.to == "e164":
-            return (lambda text: _international(text, plan), _written)
+            return (*international, _written)
         return (
-            lambda text: _international(text, plan),
+            *international,
             lambda number: _national_digits(number, plan),
             lambda number: _national(number, plan),
             _written,
@@ -489,40 +495,60 @@ _CALLED: Final = (
 )
 
 
-def _international(text: Query, plan: Numbering | None) -> Query:
-    """Number in E.164 and extension; the number is null where it is none."""
+def _plain_number(text: Query) -> Query:
+    """A number without extension and the word for telephone; its letters, if any, are still there."""
     plain = sql(
         "regexp_replace(regexp_replace({text}, {extension}, ''), {called}, '', 'g')",
         text=text,
         extension=_EXTENSION,
         called=_CALLED,
     )
-    digits = transforms.phone_key(
-        plain,
-        code=sql("cast({v} as varchar)", v=plan.code if plan else None),
-        trunk=sql("{v}", v=plan.trunk if plan else ""),
-        lengths=sql("{v}", v=list(plan.lengths) if plan else [0]),
+    return sql(
+        "struct_pack(plain := {plain}, extension := regexp_extract({text}, {extension}, 1))",
+        plain=sql("regexp_replace({plain}, '\\(0\\)', '')", plain=plain),
+        text=text,
+        extension=_EXTENSION,
     )
-    own = sql(
-        "(not starts_with({d}, {plus}) or list_contains({lengths}, length({d}) - {before}))",
-        d=digits,
+
+
+def _digits(number: Query) -> Query:
+    return sql(
+        "struct_pack(plain := {n}.plain, extension := {n}.extension,"
+        " digits := case when not regexp_matches({n}.plain, '\\pL')"
+        " then regexp_replace({n}.plain, '[^0-9]', '', 'g') end)",
+        n=number,
+    )
+
+
+def _international(number: Query, plan: Numbering | None) -> Query:
+    """Number in E.164 and extension."""
+    return sql(
+        "struct_pack(number := {number}, extension := {n}.extension)",
+        number=transforms.dialled(
+            sql("{n}.plain", n=number),
+            digits=sql("{n}.digits", n=number),
+            code=sql("cast({v} as varchar)", v=plan.code if plan else None),
+            trunk=sql("{v}", v=plan.trunk if plan else ""),
+            lengths=sql("{v}", v=list(plan.lengths) if plan else [0]),
+        ),
+        n=number,
+    )
+
+
+def _valid(number: Query, plan: Numbering | None) -> Query:
+    """The number is null where its shape, or its length in its own country, is wrong."""
+    return sql(
+        """
+        struct_pack(extension := {n}.extension, number := case
+            when regexp_full_match({n}.number, '\\+[1-9][0-9]{6,14}') and (
+                not starts_with({n}.number, {plus})
+                or list_contains({lengths}, length({n}.number) - {before}))
+            then {n}.number end)
+        """,
+        n=number,
         plus=f"+{plan.code}" if plan else "?",
         lengths=list(plan.lengths) if plan else [0],
         before=len(plan.code) + 1 if plan else 0,
-    )
-    return sql(
-        """
-        struct_pack(
-            number := case when not regexp_matches({plain}, '\\pL')
-                and regexp_full_match({digits}, '\\+[1-9][0-9]{6,14}') and {own}
-                then {digits} end,
-            extension := regexp_extract({text}, {extension}, 1))
-        """,
-        plain=plain,
-        digits=digits,
-        own=own,
-        text=text,
-        extension=_EXTENSION,
     )
 
 
@@ -716,7 +742,6 @@ _ALSO: Final = {
     "FI": ("ytunnus",),
     "CH": ("uid",),
     "FR": ("siren", "siret"),
-    "BE": ("vat",),
     "DE": ("stnr",),
 }
 """Numbers of companies beside the VAT number, by country, as python-stdnum calls them."""
@@ -740,7 +765,9 @@ def is_company_number(text: str, country: str) -> bool | None:
 
 @cache
 def _rules(country: str) -> tuple[Any, ...]:
-    found = [get_cc_module(country.lower(), what) for what in ("vat", *_ALSO.get(country, ()))]
+    # Without "MVA" a Norwegian VAT number is the organisation's.
+    named = _ALSO.get(country, ()) if country == "NO" else ("vat", *_ALSO.get(country, ()))
+    found = [get_cc_module(country.lower(), what) for what in named]
     return tuple(module for module in found if module is not None)
 
 

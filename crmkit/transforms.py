@@ -303,22 +303,27 @@ def make_dialling(db: Database) -> None:
 
 
 def _phone_key(value: Query) -> Query:
-    return phone_key(
-        value,
-        code=sql("dialling.code"),
-        trunk=sql("dialling.trunk"),
-        lengths=sql("dialling.lengths"),
-    )
-
-
-def phone_key(value: Query, *, code: Query, trunk: Query, lengths: Query) -> Query:
-    """A phone number in E.164, read in the country of this calling code and trunk prefix."""
     # "(0)" and an extension are not part of the international number.
     plain = sql(
         "regexp_replace(regexp_replace({value}, '\\(0\\)', ''), '(?i)(ext|x|#).*$', '')",
         value=value,
     )
     digits = sql("regexp_replace({plain}, '[^0-9]', '', 'g')", plain=plain)
+    return dialled(
+        value,
+        digits=digits,
+        code=sql("dialling.code"),
+        trunk=sql("dialling.trunk"),
+        lengths=sql("dialling.lengths"),
+    )
+
+
+def dialled(value: Query, *, digits: Query, code: Query, trunk: Query, lengths: Query) -> Query:
+    """A phone number's digits in E.164, as dialled in the country of this code and trunk prefix.
+
+    Args:
+        value: The number as written, which shows whether it begins with a plus.
+    """
     return sql(
         """
         case
