@@ -65,6 +65,16 @@ class Database:
             return False
         return True
 
+    def fault(self, query: Query) -> str:
+        """What is wrong with a statement, in the first words of DuckDB; empty when it runs."""
+        try:
+            self.run(query)
+        except duckdb.Error as error:
+            # "Binder Error: No function matches ..." and a drawing of where.
+            first = str(error).strip().splitlines()[0]
+            return first.split("Error: ", 1)[-1]
+        return ""
+
     def rows(self, query: Query) -> list[tuple[Any, ...]]:
         """All rows of a result. Always read to the end: a half-read result blocks the connection."""
         return self._execute(query).fetchall()
@@ -229,6 +239,15 @@ def in_memory() -> Iterator[Database]:
         yield Database(connection, None)
     finally:
         connection.close()
+
+
+@contextmanager
+def confined() -> Iterator[Database]:
+    """A database in memory that reaches no file, no network and no setting, for what users write."""
+    with in_memory() as database:
+        database.run(sql("set enable_external_access = false"))
+        database.run(sql("set lock_configuration = true"))
+        yield database
 
 
 def _configure(connection: duckdb.DuckDBPyConnection, folder: Path | None) -> None:

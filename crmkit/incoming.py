@@ -1,5 +1,6 @@
 """The incoming cells: what the source says, typed, in the fields that its columns are mapped to.
 
+The rows are read from the view `source`, in which the columns' cleaning steps are done.
 The cells are cleaned and typed once, into the table `cell` that later steps read from. A cell that
 cannot be read is null in it and an issue beside it.
 """
@@ -40,6 +41,7 @@ class IssueCode(StrEnum):
     OPTED_OUT = "opted-out"
     FIELD_MISSING = "field-missing"
     AMBIGUOUS_NUMBER = "ambiguous-number"
+    STEP_FAILED = "step-failed"
 
 
 @dataclass(frozen=True)
@@ -213,12 +215,12 @@ def cells_sql(wanted: Iterable[Cell]) -> Query:
 
 
 def _raw_sql(cells: Cells, wanted: Iterable[Cell], staged: Query | None = None) -> Query:
-    """The cleaned texts of all staged rows, or of those given, with the row's country."""
+    """The cleaned texts of all rows, or of those given, with the row's country."""
     country = cells.filling("company.country") or cells.filling("person.country")
     return sql(
         "select staged.row_no, {iso} as iso {texts} from {staged} as staged"
         " anti join left_out on left_out.row_no = staged.row_no {join}",
-        staged=staged or name("staged"),
+        staged=staged or name("source"),
         iso=sql("of_country.code") if country else sql("cast(null as varchar)"),
         texts=_leading_comma(
             sql("{raw} as {column}", raw=cell.raw, column=name(cell.column)) for cell in wanted
@@ -381,7 +383,7 @@ def make_number_signs(db: Database, cells: Cells) -> None:
             continue
         shown = sql(
             "(select case when min(kind) = max(kind) then min(kind) end from"
-            " (select {kind} as kind from (select {raw} as text from staged"
+            " (select {kind} as kind from (select {raw} as text from source as staged"
             " where not exists (from left_out where left_out.row_no = staged.row_no)))"
             " where kind in ('.', ','))",
             kind=transforms.number_kind(sql("text")),
@@ -521,10 +523,10 @@ def make_list_values(db: Database, cells: Cells) -> None:
 def _different(cell: Cell) -> Query:
     """The different contents of a cell's column: a million cells hold a few items."""
     if cell.target.child is not None and cell.target.child.whole:
-        return name("staged")  # such a cell also depends on the slot's first
+        return name("source")  # such a cell also depends on the slot's first
     if not cell.header:
         return sql("(select 1)")
-    return sql("(select distinct {column} from staged)", column=name(cell.header))
+    return sql("(select distinct {column} from source)", column=name(cell.header))
 
 
 def _make_given_items(db: Database, cells: Cells) -> None:
@@ -581,14 +583,40 @@ def make_issues(db: Database, cells: Cells) -> None:
     )
     db.run(
         sql(
-            "create or replace temp table suspect as select staged.* from staged"
-            " join cell on cell.row_no = staged.row_no and cell.suspect"
+            "create or replace temp table suspect as select source.* from source"
+            " join cell on cell.row_no = source.row_no and cell.suspect"
         )
     )
+    _add_step_faults(db, cells)
     for cell in cells.cells:
         db.run(_cell_issues_sql(cell, cells))
         if cell.target.field.type is FieldType.LIST:
             db.run(_unknown_items_sql(cell, cells))
+
+
+def _add_step_faults(db: Database, cells: Cells) -> None:
+    """What went wrong in the cleaning steps, once for each cell of the file."""
+    faulty = {row[0] for row in db.rows(sql('select distinct "column" from step_fault'))}
+    for cell in cells.cells:
+        if cell.header not in faulty:
+            continue
+        # A full name fills several fields, and is one cell of the file.
+        faulty.remove(cell.header)
+        db.run(
+            sql(
+                """
+                insert into issue
+                select level, {code}, {entity}, row_no, {header}, {target}, value, message, mend
+                from step_fault as fault
+                where "column" = {header}
+                    and not exists (from left_out where left_out.row_no = fault.row_no)
+                """,
+                code=IssueCode.STEP_FAILED.value,
+                entity=cell.target.entity.id,
+                header=cell.header,
+                target=cell.target.id,
+            )
+        )
 
 
 def _noted(cell: Cell, cells: Cells) -> list[_Fault]:
@@ -652,7 +680,7 @@ def _unknown_items_sql(cell: Cell, cells: Cells) -> Query:
         insert into issue
         select {level}, {code}, {entity}, {row_no}, {header}, {target}, raw.text, {message}, {mend}
         from (
-            select staged.row_no, {raw} as text from staged
+            select staged.row_no, {raw} as text from source as staged
             anti join left_out on left_out.row_no = staged.row_no
         ) as raw
         join list_value as item on item.list = {list} and item.text = raw.text and item.unknown

@@ -54,7 +54,7 @@ def list_values(db: Database, cells: Cells) -> tuple[ListValue, ...]:
     """The values of the file that are not the name of an item, most used first, by list.
 
     Args:
-        db: The import's file; the CRM is attached as `crm`.
+        db: The import's file, with the view `source`; the CRM is attached as `crm`.
     """
     found: list[ListValue] = []
     listed = [cell for cell in cells.cells if cell.target.field.type is FieldType.LIST]
@@ -80,7 +80,7 @@ def list_values(db: Database, cells: Cells) -> tuple[ListValue, ...]:
                     " union all ",
                     (
                         sql(
-                            "select {raw} as text, {alias} as alias from staged",
+                            "select {raw} as text, {alias} as alias from source as staged",
                             raw=cell.raw,
                             alias=transforms.name_key(cell.raw),
                         )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from crmkit.entities import Entity, Schema
 from crmkit.errors import MappingError
 from crmkit.staging import StagedTable
+from crmkit.steps import AnyStep, Step, steps_from
 
 CHOSEN = "chosen by you"
 
@@ -41,11 +43,33 @@ class Constant(_Model):
     value: str
 
 
+class MadeColumn(_Model):
+    """A column that is not in the file: a copy of one, or several joined, for steps of its own.
+
+    Attributes:
+        id: `m1`, `m2`, ...
+        columns: What it is made of, as their own steps leave them.
+        separator: Stands between them; blank cells are passed over.
+    """
+
+    id: str = Field(pattern="^m[0-9]+$")
+    header: str
+    columns: tuple[str, ...] = Field(min_length=1)
+    separator: str = " "
+
+
 class Mapping(_Model):
-    """Where every column goes, and the constants."""
+    """Where every column goes, and the constants.
+
+    Attributes:
+        made: Columns made of others; they have their place among `columns`, too.
+        steps: Column -> the cleaning steps that its cells go through, in their order.
+    """
 
     columns: tuple[ColumnMapping, ...]
     constants: tuple[Constant, ...] = ()
+    made: tuple[MadeColumn, ...] = ()
+    steps: dict[str, tuple[AnyStep, ...]] = Field(default_factory=dict)
 
     @property
     def mapped_targets(self) -> tuple[str, ...]:
@@ -75,6 +99,57 @@ class Mapping(_Model):
         """The same mapping without the constant of a target."""
         kept = tuple(constant for constant in self.constants if constant.target != target)
         return self.model_copy(update={"constants": kept})
+
+    def with_steps(self, column: str, steps: Iterable[Step]) -> Mapping:
+        """The same mapping with other cleaning steps for a column; none takes them away."""
+        kept = {of: given for of, given in self.steps.items() if of != column}
+        if chosen := steps_from(steps):
+            kept[column] = chosen
+        return self.model_copy(update={"steps": kept})
+
+    def with_made(
+        self,
+        header: str,
+        columns: Iterable[str],
+        *,
+        separator: str = " ",
+        steps: Iterable[Step] = (),
+    ) -> Mapping:
+        """The same mapping with one more column, last, made of others."""
+        number = max((int(made.id[1:]) for made in self.made), default=0) + 1
+        made = MadeColumn(
+            id=f"m{number}", header=header, columns=tuple(columns), separator=separator
+        )
+        entry = ColumnMapping(column=made.id, reason="made of other columns")
+        return self.model_copy(
+            update={"made": (*self.made, made), "columns": (*self.columns, entry)}
+        ).with_steps(made.id, steps)
+
+    def without_made(self, column: str) -> Mapping:
+        """The same mapping without a made column."""
+        return self.model_copy(
+            update={
+                "made": tuple(made for made in self.made if made.id != column),
+                "columns": tuple(entry for entry in self.columns if entry.column != column),
+            }
+        ).with_steps(column, ())
+
+    def with_cleaning_of(self, other: Mapping) -> Mapping:
+        """The same mapping with the steps and made columns of another, and where those go."""
+        made = {column.id for column in other.made}
+        entries = [entry for entry in other.columns if entry.column in made]
+        return self.model_copy(
+            update={
+                "columns": (*self.columns, *entries),
+                "made": other.made,
+                "steps": other.steps,
+            }
+        )
+
+    def headers(self, staged: StagedTable) -> dict[str, str]:
+        """Column -> header, of the file's columns and the made ones."""
+        found = {column.id: column.header for column in staged.columns}
+        return found | {made.id: made.header for made in self.made}
 
 
 @dataclass(frozen=True)
@@ -115,7 +190,7 @@ def requirements(mapping: Mapping, schema: Schema) -> tuple[Requirement, ...]:
 
 def faults(mapping: Mapping, staged: StagedTable, schema: Schema) -> Dictionary[str, str]:
     """Column -> what is wrong with where it goes, in words for the screen."""
-    headers = {column.id: column.header for column in staged.columns}
+    headers = mapping.headers(staged)
     targets = {target.id: target for target in schema.targets()}
     constants = {constant.target for constant in mapping.constants}
     found: dict[str, str] = {}
@@ -151,7 +226,7 @@ def check(mapping: Mapping, staged: StagedTable, schema: Schema) -> None:
     Raises:
         MappingError: All faults and missing fields at once.
     """
-    headers = {column.id: column.header for column in staged.columns}
+    headers = mapping.headers(staged)
     wrong = [
         f"“{headers.get(column, column)}”: {text}"
         for column, text in faults(mapping, staged, schema).items()

@@ -17,6 +17,7 @@ from enum import StrEnum
 from typing import Final
 
 from crmkit import crm, transforms
+from crmkit.cleaning import make_source
 from crmkit.database import Database
 from crmkit.decisions import apply_matches, make_decided
 from crmkit.entities import Entity, Schema
@@ -169,6 +170,7 @@ def make_plan(
     cells = make_cells(mapping, schema, settings, preferences)
     plan = outline(cells, mapping, schema, revision=crm.revision(db))
     progress(0.0, "Reading the cells")
+    make_source(db, mapping, preferences.country)
     transforms.make_dialling(db)
     make_number_signs(db, cells)
     make_list_values(db, cells)

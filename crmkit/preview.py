@@ -443,7 +443,7 @@ def _winners(db: Database, shape: Shape, record: dict[str, Any]) -> dict[str, in
     row = db.row(
         sql(
             # Between, so that DuckDB skips the rows of a large file that are not asked for.
-            "select {firsts} from staged where row_no between {low} and {high}"
+            "select {firsts} from source as staged where row_no between {low} and {high}"
             " and list_contains({rows}, row_no)",
             firsts=join(
                 ", ",

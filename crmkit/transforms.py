@@ -32,8 +32,22 @@ ERROR_CELLS: Final = [
 ]
 """What a spreadsheet shows where a formula failed; never a value, and never just a blank."""
 
-_YES: Final = ["1", "true", "yes", "y", "ja", "j", "x", "sant", "wahr", "sand", "waar", "oui"]
-_NO: Final = [
+YES: Final = [
+    "1",
+    "true",
+    "yes",
+    "y",
+    "ja",
+    "j",
+    "x",
+    "sant",
+    "sann",
+    "wahr",
+    "sand",
+    "waar",
+    "oui",
+]
+NO: Final = [
     "0",
     "false",
     "no",
@@ -43,6 +57,8 @@ _NO: Final = [
     "nein",
     "nej",
     "usant",
+    "usann",
+    "falskt",
     "falsch",
     "falsk",
     "onwaar",
@@ -52,7 +68,7 @@ _NO: Final = [
 _SPACES: Final = " \t\r\n\u00a0\u200b\ufeff"
 
 # Small words that belong to the last name, in the languages of the six countries.
-_PARTICLES: Final = r"(?:van|von|de|der|den|het|ter|ten|te|la|le|du|af|av|zu|zum|zur|'t|op|in)"
+PARTICLES: Final = r"(?:van|von|de|der|den|het|ter|ten|te|la|le|du|af|av|zu|zum|zur|'t|op|in)"
 
 ZIP_LENGTHS: Final = {"NO": 4, "DK": 4, "SE": 5, "DE": 5, "FI": 5}
 """Countries whose zip codes are digits of one length: a shorter one has lost its leading zeros."""
@@ -101,6 +117,11 @@ def number(cell: Query, sign: Query) -> Query:
         sign: What stands before the decimals where the cell itself does not show it; null for not
             known, and then such a cell is null.
     """
+    return sql("try_cast({plain} as double)", plain=plain_number(cell, sign))
+
+
+def plain_number(cell: Query, sign: Query) -> Query:
+    """A cell's number as text, with a minus before it and a point before its decimals."""
     kind = number_kind(cell)
     digits = sql(
         "regexp_replace({digits}, {spaces}, '', 'g')",
@@ -119,7 +140,7 @@ def number(cell: Query, sign: Query) -> Query:
         digits=digits,
     )
     return sql(
-        "(case when regexp_matches({cell}, {negative}) then -1 else 1 end * try_cast({plain} as double))",
+        "(case when regexp_matches({cell}, {negative}) then '-' else '' end || {plain})",
         cell=cell,
         # Before the number, or behind it, but "100,-" is no negative price.
         negative=rf"(?i)^(?:{_CURRENCY}|[{_SPACES}])*[{_MINUS}]"
@@ -161,8 +182,8 @@ def reading(cell: Query, field: Field, sign: Query | None = None) -> Query:
             "case when list_contains({yes}, lower({cell})) then true"
             " when list_contains({no}, lower({cell})) then false end",
             cell=cell,
-            yes=_YES,
-            no=_NO,
+            yes=YES,
+            no=NO,
         )
     if field.type is FieldType.DATE:
         return _date(cell)
@@ -236,7 +257,7 @@ def split_name(value: Query) -> dict[str, Query]:
     last = sql(
         "regexp_extract({tidy}, {pattern}, 1)",
         tidy=tidy,
-        pattern=rf"(?i)\s((?:{_PARTICLES}\s+)*\S+)$",
+        pattern=rf"(?i)\s((?:{PARTICLES}\s+)*\S+)$",
     )
     before_last = sql(
         "trim(left({tidy}, case when {last} = '' then 0 else length({tidy}) - length({last}) end))",
@@ -307,24 +328,42 @@ def _phone_key(value: Query) -> Query:
         simple=_without(value, "+ ./-"),
         plain=plain,
     )
+    return dialled(
+        value,
+        digits=digits,
+        code=sql("dialling.code"),
+        trunk=sql("dialling.trunk"),
+        lengths=sql("dialling.lengths"),
+    )
+
+
+def dialled(value: Query, *, digits: Query, code: Query, trunk: Query, lengths: Query) -> Query:
+    """A phone number's digits in E.164, as dialled in the country of this code and trunk prefix.
+
+    Args:
+        value: The number as written, which shows whether it begins with a plus.
+    """
     return sql(
         """
         case
             when {digits} = '' then null
             when starts_with(ltrim({value}), '+') then '+' || {digits}
             when starts_with({digits}, '00') then '+' || {digits}[3:]
-            when dialling.code is null then {digits}
-            when dialling.trunk <> '' and starts_with({digits}, dialling.trunk)
-                then '+' || dialling.code || {digits}[length(dialling.trunk) + 1:]
-            when starts_with({digits}, dialling.code)
-                and not list_contains(dialling.lengths, length({digits}))
-                and list_contains(dialling.lengths, length({digits}) - length(dialling.code))
+            when {code} is null then {digits}
+            when {trunk} <> '' and starts_with({digits}, {trunk})
+                then '+' || {code} || {digits}[length({trunk}) + 1:]
+            when starts_with({digits}, {code})
+                and not list_contains({lengths}, length({digits}))
+                and list_contains({lengths}, length({digits}) - length({code}))
                 then '+' || {digits}
-            else '+' || dialling.code || {digits}
+            else '+' || {code} || {digits}
         end
         """,
         value=value,
         digits=digits,
+        code=code,
+        trunk=trunk,
+        lengths=lengths,
     )
 
 

@@ -30,6 +30,7 @@ from typing import Any, Final
 import pandas as pd
 
 from crmkit import (
+    cleaning,
     consequences,
     crm,
     decisions,
@@ -47,16 +48,18 @@ from crmkit import (
     workbooks,
 )
 from crmkit.backup import backup
+from crmkit.cleaning import Trial
 from crmkit.commit import BatchHeader, BatchKind, check_fresh, commit, written_counts
 from crmkit.consequences import Consequences, Effects
 from crmkit.crm import Preferences
-from crmkit.database import Database, in_memory, opened
+from crmkit.database import Database, confined, in_memory, opened
 from crmkit.decisions import Choice, Decision, Kind
 from crmkit.deletion import DeletePreview, Dependents, delete, preview_delete
 from crmkit.entities import Entity, Field, FieldType, Schema, Target
 from crmkit.errors import (
     CancelledError,
     CrmkitError,
+    MappingError,
     PlanError,
     SettingsError,
     SourceError,
@@ -74,6 +77,7 @@ from crmkit.settings import Action, Settings
 from crmkit.sources import Layout, Source
 from crmkit.sql import Query, name, sql
 from crmkit.staging import StagedTable
+from crmkit.steps import Expression, NamePart, Split, Step
 from crmkit.undo import UndoPreview, check_revision, preview_undo, undo
 
 log = logging.getLogger(__name__)
@@ -658,7 +662,7 @@ class Preview:
 
     def issues(self) -> pd.DataFrame:
         """Everything that is wrong with cells and rows, with how to mend it."""
-        headers = {column.id: column.header for column in self._session.staged.columns}
+        headers = self._session.mapping.headers(self._session.staged)
         with self._session.reading() as db:
             return preview.issues_frame(db, headers)
 
@@ -729,6 +733,8 @@ class ImportSession:
         with session.reading() as db:
             session._state = _load_state(db)
             decisions.create(db)  # a file of an earlier version has none
+            if db.has_table("staged") and not db.has_table("source"):
+                db.run(sql("create view source as from staged"))  # nor this
         if session.batch is not None and session.step != "result":
             session._save(step="result")
         return session
@@ -921,9 +927,128 @@ class ImportSession:
         self._save(mapping=chosen.model_dump_json())
 
     def suggest_mapping(self) -> Mapping:
-        """What the headers and cells suggest; it is not set until you assign it."""
+        """What the headers and cells suggest; it is not set until you assign it.
+
+        Cleaning steps and made columns stay as they are.
+        """
         with self.reading() as db:
-            return suggestions.suggest(db, self.staged, self.schema)
+            suggested = suggestions.suggest(db, self.staged, self.schema)
+        return suggested.with_cleaning_of(self.mapping)
+
+    # --- cleaning steps --------------------------------------------------------------------
+
+    def set_steps(self, column: str, steps: Sequence[Step]) -> None:
+        """Clean a column's cells by steps, one after the other, before they are read.
+
+            session.set_steps("Phone", [steps.Trim(), steps.Phone(country="NL")])
+            session.try_steps("Phone")
+
+        Args:
+            column: Its header, or its id.
+            steps: In their order; none takes all steps away.
+
+        Raises:
+            MappingError: There is no such column, or a step cannot be used.
+        """
+        self.mapping = self._checked(
+            self.mapping.with_steps(self.column_id(column), self._named(steps))
+        )
+
+    def try_steps(
+        self, column: str, steps: Sequence[Step] | None = None, *, count: int = 10
+    ) -> tuple[Trial, ...]:
+        """What steps make of some different texts of a column, those with a fault first.
+
+        Args:
+            steps: The column's own when None; nothing is kept.
+
+        Raises:
+            MappingError: There is no such column, or a step cannot be used.
+        """
+        mapping, column = self.mapping, self.column_id(column)
+        if steps is not None:
+            mapping = self._checked(mapping.with_steps(column, self._named(steps)))
+        with self.reading() as db:
+            return cleaning.try_steps(
+                db, mapping, column, country=self.workspace.preferences.country, count=count
+            )
+
+    def make_column(
+        self,
+        header: str,
+        columns: Sequence[str],
+        *,
+        separator: str = " ",
+        steps: Sequence[Step] = (),
+    ) -> str:
+        """Make a column of one or several others, with steps of its own; returns its id.
+
+        It is mapped like a column of the file, and reads the others as their own steps leave them.
+
+        Raises:
+            MappingError: There is no such column, or a step cannot be used.
+        """
+        parts = [self.column_id(column) for column in columns]
+        made = self.mapping.with_made(header, parts, separator=separator)
+        column = made.made[-1].id
+        self.mapping = self._checked(made.with_steps(column, self._named(steps)))
+        return column
+
+    def split_column(self, column: str, separator: str, count: int) -> tuple[str, ...]:
+        """Make columns of a column's parts between separators; returns their ids."""
+        header = self.mapping.headers(self.staged)[self.column_id(column)]
+        return tuple(
+            self.make_column(
+                f"{header}: part {number}",
+                [column],
+                steps=[Split(separator=separator, number=number)],
+            )
+            for number in range(1, count + 1)
+        )
+
+    def split_names(self, column: str) -> tuple[str, ...]:
+        """Make columns of the parts of full names; returns their ids."""
+        header = self.mapping.headers(self.staged)[self.column_id(column)]
+        return tuple(
+            self.make_column(f"{header}: {label}", [column], steps=[NamePart(part=part)])
+            for part, label in NamePart.parts().items()
+        )
+
+    def remove_column(self, column: str) -> None:
+        """Take a made column away."""
+        self.mapping = self.mapping.without_made(self.column_id(column))
+
+    def column_id(self, column: str) -> str:
+        """The id of a column, of the file or made, by its header or id.
+
+        Raises:
+            MappingError: There is none.
+        """
+        headers = self.mapping.headers(self.staged)
+        if column in headers:
+            return column
+        for found, header in headers.items():
+            if header.casefold() == column.casefold():
+                return found
+        raise MappingError(
+            "There is no such column.",
+            where=column,
+            mend=f"Known are: {', '.join(headers.values())}.",
+        )
+
+    def _named(self, steps: Sequence[Step]) -> tuple[Step, ...]:
+        """Steps with the headers that their expressions may name."""
+        headers = self.mapping.headers(self.staged)
+        names = {header: found for found, header in headers.items()}
+        return tuple(
+            step.model_copy(update={"names": names}) if isinstance(step, Expression) else step
+            for step in steps
+        )
+
+    def _checked(self, mapping: Mapping) -> Mapping:
+        with confined() as db:
+            cleaning.check_steps(db, mapping, mapping.headers(self.staged))
+        return mapping
 
     @property
     def settings(self) -> Settings:
@@ -949,6 +1074,7 @@ class ImportSession:
             self.reading() as db,
             db.attached(self.workspace.crm_path, "crm", read_only=True),
         ):
+            cleaning.make_source(db, self.mapping, self.workspace.preferences.country)
             return lists.list_values(db, self._cells())
 
     def _cells(self) -> Cells:

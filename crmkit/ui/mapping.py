@@ -10,6 +10,7 @@ from crmkit import mapping as mappings
 from crmkit.entities import Schema
 from crmkit.ui import markup
 from crmkit.ui.desk import Desk, Panel, button
+from crmkit.ui.steps import StepsEditor
 from crmkit.ui.widgets import MappingRow, MappingTable, Target, TargetGroup
 
 
@@ -21,7 +22,10 @@ class MappingPanel(Panel):
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
         self._needed = w.HTML()
-        self._table = MappingTable(on_change=self._change, handler=desk.handler)
+        self._table = MappingTable(
+            on_change=self._change, on_clean=self._clean, handler=desk.handler
+        )
+        self._steps = StepsEditor(desk, on_change=self._cleaned, on_close=self._close_steps)
         self._field = w.Dropdown(layout=w.Layout(width="320px"))
         self._value = w.Text(placeholder="The same value for every row")
         self._constants = w.VBox()
@@ -31,6 +35,7 @@ class MappingPanel(Panel):
         self.body.children = [
             self._needed,
             self._table,
+            self._steps.widget,
             w.HTML("<h3>The same value for all rows</h3>"),
             w.HBox([self._field, self._value, button("Set", self._set_constant, desk)]),
             self._constants,
@@ -50,9 +55,20 @@ class MappingPanel(Panel):
         session = self.desk.session
         schema = session.schema
         self._table.groups = _groups(schema)
-        chosen = {entry.column: entry for entry in session.mapping.columns}
+        self._show_rows()
+        if self._steps.column:
+            self._steps.close()
+        self._field.options = [
+            (target.label, target.id) for target in schema.targets() if not target.field.composed
+        ]
+        self._refresh(schema)
+
+    def _show_rows(self) -> None:
+        session = self.desk.session
+        mapping = session.mapping
+        chosen = {entry.column: entry for entry in mapping.columns}
         rows = max(session.staged.row_count, 1)
-        self._table.rows = tuple(
+        filed = [
             MappingRow(
                 column=column.id,
                 header=column.header,
@@ -62,13 +78,27 @@ class MappingPanel(Panel):
                 target=chosen[column.id].target,
                 confidence=chosen[column.id].confidence,
                 reason=chosen[column.id].reason,
+                steps=len(mapping.steps.get(column.id, ())),
             )
             for column in session.staged.columns
-        )
-        self._field.options = [
-            (target.label, target.id) for target in schema.targets() if not target.field.composed
         ]
-        self._refresh(schema)
+        made = [
+            MappingRow(
+                column=column.id,
+                header=column.header,
+                filled_percent=0,
+                distinct=0,
+                samples=tuple(
+                    trial.after for trial in session.try_steps(column.id, count=4) if trial.after
+                ),
+                target=chosen[column.id].target,
+                reason=chosen[column.id].reason,
+                steps=len(mapping.steps.get(column.id, ())),
+                note="not in the file",
+            )
+            for column in mapping.made
+        ]
+        self._table.rows = (*filed, *made)
 
     def _refresh(self, schema: Schema) -> None:
         session = self.desk.session
@@ -94,6 +124,22 @@ class MappingPanel(Panel):
         session = self.desk.session
         session.mapping = session.mapping.with_target(column, target)
         self._refresh(session.schema)
+        self.desk.on_change()
+
+    def _clean(self, column: str) -> None:
+        """Open the steps of a column, or close them."""
+        if self._steps.column == column:
+            self._steps.close()
+            return
+        self._steps.open(column)
+        self._table.cleaning = column
+
+    def _close_steps(self) -> None:
+        self._table.cleaning = ""
+
+    def _cleaned(self) -> None:
+        self._show_rows()
+        self._refresh(self.desk.session.schema)
         self.desk.on_change()
 
     def _set_constant(self) -> None:

@@ -48,6 +48,8 @@ class MappingRow:
         target: The id of a target, or None when the column is left out.
         confidence: 0 to 1; None when nothing was suggested or the user has chosen.
         reason: Why it was suggested, or "chosen by you".
+        steps: How many cleaning steps it has.
+        note: Shown instead of how much is filled; for a column that is not in the file.
     """
 
     column: str
@@ -58,6 +60,8 @@ class MappingRow:
     target: str | None = None
     confidence: float | None = None
     reason: str = ""
+    steps: int = 0
+    note: str = ""
 
 
 class MappingTable(Component):
@@ -69,6 +73,8 @@ class MappingTable(Component):
         label: The name of the table for a screen reader.
         on_change: Is given the column and the id of its new target, or None when it is left out;
             `rows` holds the change already.
+        on_clean: Is given the column whose cleaning steps are asked for; a button in each row when
+            it is there.
     """
 
     _esm = script("mapping_table")
@@ -77,6 +83,8 @@ class MappingTable(Component):
     _groups: traitlets.List[dict[str, Any]] = traitlets.List().tag(sync=True)
     _conflicts: traitlets.Dict[str, str] = traitlets.Dict().tag(sync=True)
     _label = traitlets.Unicode().tag(sync=True)
+    _cleans = traitlets.Bool().tag(sync=True)
+    cleaning = traitlets.Unicode().tag(sync=True)
 
     def __init__(
         self,
@@ -85,10 +93,12 @@ class MappingTable(Component):
         *,
         label: str = "Columns of the file",
         on_change: Callable[[str, str | None], None] | None = None,
+        on_clean: Callable[[str], None] | None = None,
         handler: Handler | None = None,
     ) -> None:
-        super().__init__(handler=handler, _label=label)
+        super().__init__(handler=handler, _label=label, _cleans=on_clean is not None)
         self.on_change = on_change
+        self.on_clean = on_clean
         self.groups = tuple(groups)
         self.rows = tuple(rows)
         self.conflicts = {}
@@ -123,10 +133,13 @@ class MappingTable(Component):
         self._conflicts = dict(conflicts)
 
     def receive(self, event: Event) -> None:
-        """Keep the field that the user chose for a column, and pass it on."""
+        """Keep the field that the user chose for a column, and pass it on; open its steps."""
         column, target = event.content.get("column"), event.content.get("target")
         known = {target.id for group in self.groups for target in group.targets}
         columns = {row.column for row in self.rows}
+        if event.kind == "clean" and column in columns and self.on_clean is not None:
+            self.on_clean(str(column))
+            return
         if event.kind != "map" or column not in columns or not (target is None or target in known):
             return
         self.rows = tuple(

@@ -13,6 +13,7 @@ class MappingView {
       "change:_rows": () => this.refresh(),
       "change:_groups": () => this.rebuild(),
       "change:_conflicts": () => this.refresh(),
+      "change:cleaning": () => this.refresh(),
     });
   }
 
@@ -98,12 +99,18 @@ class MappingView {
       samples: make("div", { class: "ck-map-samples" }),
       suggestion: make("div", { class: "ck-map-suggestion" }),
       conflict: make("div", { class: "ck-map-conflict", hidden: true }),
+      clean: make("button", {
+        type: "button",
+        class: "ck-map-clean",
+        hidden: !this.model.get("_cleans"),
+        onclick: () => this.model.send({ kind: "clean", column: row.column }),
+      }),
     };
     line.node = make(
       "tr",
       {},
       make("th", { scope: "row" }, line.title, line.facts),
-      make("td", {}, line.samples),
+      make("td", {}, line.samples, line.clean),
       make("td", {}, select, line.conflict),
       make("td", {}, line.suggestion),
     );
@@ -116,7 +123,10 @@ class MappingView {
       line.samples.replaceChildren(...row.samples.map((sample) => make("span", { class: "ck-map-sample", title: sample }, sample)));
     }
     line.row = row;
-    line.facts.textContent = `${Math.round(row.filled_percent)} % filled · ${COUNT.format(row.distinct)} different`;
+    line.clean.textContent = row.steps ? `Clean (${COUNT.format(row.steps)})` : "Clean";
+    line.clean.setAttribute("aria-label", `Clean ${row.header}${row.steps ? `, ${COUNT.format(row.steps)} steps` : ""}`);
+    line.clean.setAttribute("aria-expanded", String(this.model.get("cleaning") === row.column));
+    line.facts.textContent = row.note || `${Math.round(row.filled_percent)} % filled · ${COUNT.format(row.distinct)} different`;
     line.select.value = row.target === null ? "" : `:${row.target}`;
     line.suggestion.replaceChildren(...suggestion(row));
     const conflict = this.model.get("_conflicts")[row.column] ?? "";

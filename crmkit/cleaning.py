@@ -1,0 +1,438 @@
+"""The rows as planning reads them: the source's cells, with the cleaning steps of their columns.
+
+`make_source` makes the view `source`: the table `staged`, in which columns with steps, and made
+columns, come from the table `stepped`. Without steps it is `staged` itself and costs nothing. What
+went wrong in a step is in `step_fault`. The text of the source stays in `staged`.
+
+All columns go through their steps side by side: each layer of the query is one stage of every
+column's steps, over the layer before, so that DuckDB computes everything in one pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from crmkit import transforms
+from crmkit.database import Database
+from crmkit.errors import MappingError
+from crmkit.expressions import VALUE
+from crmkit.mapping import MadeColumn
+from crmkit.mapping import Mapping as ColumnsMapping
+from crmkit.sql import Query, join, name, sql
+from crmkit.steps import AnyStep, Expression, Fault, Pattern, Place
+
+_SAMPLE_ROWS: Final = 5_000
+"""Rows that are looked at for examples."""
+
+_FAULTS: Final = 10
+"""More than any step's kinds of fault."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What the steps of a column make of one of its texts.
+
+    Attributes:
+        fault: What went wrong, with its mend; empty when nothing did.
+    """
+
+    before: str | None
+    after: str | None
+    fault: str
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """One stage of a column: its text, the text before the step, and the first fault so far."""
+
+    value: Query
+    before: Query
+    fault: Query
+    key: Query | None = None
+    step: int = 0
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A column on its way through its steps."""
+
+    column: str
+    text: Query
+    steps: tuple[AnyStep, ...]
+    place: Place
+
+    @property
+    def value(self) -> Query:
+        return name(self.column)
+
+    @property
+    def word(self) -> str:
+        return f"{self.column} word"
+
+    def step_id(self, number: int) -> str:
+        """What the step's words are listed under."""
+        return f"{self.column}/{number}"
+
+    def layers(self) -> list[_Layer]:
+        """The stages of all steps; after each step its faults are looked for."""
+        value, before, fault = self.value, name(f"{self.column} before"), self.fault
+        place = Place(self.place.country, name(self.word, "word"), self.place.columns)
+        found = []
+        for number, step in enumerate(self.steps, start=1):
+            for position, stage in enumerate(step.stages(place)):
+                first = position == 0
+                found.append(
+                    _Layer(
+                        stage(value),
+                        value if first else before,
+                        fault,
+                        step.key(value) if first else None,
+                        number,
+                    )
+                )
+            found.append(self._settled(step.faults(), number))
+        return found
+
+    @property
+    def fault(self) -> Query:
+        return name(f"{self.column} fault")
+
+    def _settled(self, faults: tuple[Fault, ...], number: int) -> _Layer:
+        value, before = self.value, name(f"{self.column} before")
+        holds = [fault.condition(before, value) for fault in faults]
+        codes = [
+            sql("when {h} then {code}", h=h, code=number * _FAULTS + place)
+            for place, h in enumerate(holds)
+        ]
+        kept = [
+            sql("when {h} then {v}", h=h, v=before if fault.keep else value)
+            for h, fault in zip(holds, faults, strict=True)
+        ]
+        if not faults:
+            return _Layer(sql("nullif({v}, '')", v=value), before, self.fault)
+        return _Layer(
+            sql("nullif(case {kept} else {v} end, '')", kept=join(" ", kept), v=value),
+            before,
+            sql("coalesce({f}, case {codes} end)", f=self.fault, codes=join(" ", codes)),
+        )
+
+
+def make_source(db: Database, mapping: ColumnsMapping, country: str) -> None:
+    """Make the view `source` of the staged rows, with the steps of the columns that are mapped.
+
+    Args:
+        country: The workspace's own.
+
+    Raises:
+        MappingError: A step cannot be used.
+    """
+    db.run(
+        sql(
+            "create or replace temp table step_fault"
+            ' (row_no integer, "column" varchar, value varchar, level varchar, message varchar,'
+            " mend varchar)"
+        )
+    )
+    filed, made = _wanted(mapping, {e.column for e in mapping.columns if e.target is not None})
+    if not filed and not made:
+        db.run(sql("create or replace view source as from staged"))
+        db.run(sql("drop table if exists stepped"))
+        return
+    lines, query = _stepped_sql(db, mapping, filed, made, country, name("staged"))
+    db.run(sql("drop view if exists source"))
+    db.run(sql("create or replace table stepped as {query}", query=query))
+    for line in lines:
+        _list_faults(db, line)
+    made_ids = {column.id for column in made}
+    replaced = [line.value for line in lines if line.column not in made_ids]
+    db.run(
+        sql(
+            "create view source as select staged.* {replaced} {made}"
+            " from staged join stepped on stepped.row_no = staged.row_no",
+            replaced=sql(
+                "replace ({c})",
+                c=join(", ", (sql("stepped.{c} as {c}", c=column) for column in replaced)),
+            )
+            if replaced
+            else sql(""),
+            made=join("", (sql(", stepped.{c}", c=name(column.id)) for column in made)),
+        )
+    )
+
+
+def try_steps(
+    db: Database,
+    mapping: ColumnsMapping,
+    column: str,
+    *,
+    country: str,
+    count: int = 10,
+) -> tuple[Trial, ...]:
+    """What the steps of a column make of some different texts: first those with a fault.
+
+    Raises:
+        MappingError: A step cannot be used.
+    """
+    filed, made = _wanted(mapping, {column})
+    first = sql("(select * from staged order by row_no limit {n})", n=_SAMPLE_ROWS)
+    if column not in filed and not any(one.id == column for one in made):
+        filed = [*filed, column]
+    lines, query = _stepped_sql(db, mapping, filed, made, country, first)
+    (line,) = (line for line in lines if line.column == column)
+    messages = {
+        number * _FAULTS + place: f"{fault.message} {fault.mend}"
+        for number, step in enumerate(line.steps, start=1)
+        for place, fault in enumerate(step.faults())
+    }
+    rows = db.rows(
+        sql(
+            """
+            select text, {value}, min({fault}) as fault
+            from ({query})
+            group by 1, 2
+            order by fault is null, text is not distinct from {value}, min(row_no)
+            limit {count}
+            """,
+            value=line.value,
+            fault=line.fault,
+            query=sql("select *, {t} as text from ({q})", t=name(f"{column} text"), q=query),
+            count=count,
+        )
+    )
+    return tuple(Trial(before, after, messages.get(fault, "")) for before, after, fault in rows)
+
+
+def check_steps(db: Database, mapping: ColumnsMapping, headers: Mapping[str, str]) -> None:
+    """Raise when a column's steps cannot be used.
+
+    Args:
+        headers: Column -> header, for people.
+
+    Raises:
+        MappingError: All that is wrong at once.
+    """
+    known = {entry.column for entry in mapping.columns}
+    wrong = []
+    for made in mapping.made:
+        missing = [c for c in made.columns if c not in known or c in {m.id for m in mapping.made}]
+        if missing:
+            wrong.append(f"“{made.header}”: it is made of columns that the file does not have.")
+    for column, steps in mapping.steps.items():
+        title = f"“{headers.get(column, column)}”"
+        if column not in known:
+            wrong.append(f"{title}: there is no such column.")
+        for step in steps:
+            if isinstance(step, Pattern) and (
+                fault := db.fault(sql("select regexp_extract('a', {p})", p=step.pattern))
+            ):
+                wrong.append(f"{title}: the pattern “{step.pattern}” cannot be used: {fault}.")
+            if isinstance(step, Expression):
+                try:
+                    step.stages(_place(mapping, column, "", made=column.startswith("m")))
+                except MappingError as error:
+                    wrong.append(f"{title}: {error.message}")
+    if wrong:
+        raise MappingError(
+            "The cleaning steps cannot be used.",
+            where="Mapping",
+            mend=" ".join(wrong),
+        )
+
+
+def _wanted(mapping: ColumnsMapping, columns: Iterable[str]) -> tuple[list[str], list[MadeColumn]]:
+    """The file's columns that have steps or go into made ones, and the made ones, of those asked."""
+    asked = set(columns)
+    made = [column for column in mapping.made if column.id in asked]
+    parts = {part for column in made for part in column.columns}
+    filed = [
+        entry.column
+        for entry in mapping.columns
+        if entry.column in parts
+        or (
+            entry.column in asked
+            and entry.column in mapping.steps
+            and entry.column not in {column.id for column in mapping.made}
+        )
+    ]
+    return filed, made
+
+
+def _place(mapping: ColumnsMapping, column: str, country: str, *, made: bool) -> Place:
+    """What an expression may name: its own text, and the file's columns; made columns see cleaned ones."""
+    made_ids = {one.id for one in mapping.made}
+    filed = [entry.column for entry in mapping.columns if entry.column not in made_ids]
+    prefix = "clean" if made else "file"
+    columns = {one: f"{prefix} {one}" for one in filed}
+    return Place(country, columns={**columns, VALUE: column})
+
+
+def _stepped_sql(
+    db: Database,
+    mapping: ColumnsMapping,
+    filed: list[str],
+    made: list[MadeColumn],
+    country: str,
+    rows: Query,
+) -> tuple[list[_Line], Query]:
+    """The query of `stepped`: row number, and for each column its text, fault and text at first."""
+    made_ids = {one.id for one in mapping.made}
+    columns = [entry.column for entry in mapping.columns if entry.column not in made_ids]
+    file = [sql("{c} as {file}", c=name(column), file=name(f"file {column}")) for column in columns]
+    db.run(sql("create or replace temp table step_word (step varchar, text varchar, word varchar)"))
+    query = sql("select row_no {file} from {rows}", file=_led(file), rows=rows)
+    lines = [
+        _Line(
+            column,
+            name(f"file {column}"),
+            mapping.steps.get(column, ()),
+            _place(mapping, column, country, made=False),
+        )
+        for column in filed
+    ]
+    query = _through(db, query, lines)
+    if made:
+        clean = [
+            sql(
+                "{c} as {clean}",
+                c=name(column if column in filed else f"file {column}"),
+                clean=name(f"clean {column}"),
+            )
+            for column in columns
+        ]
+        query = sql("select * {clean} from ({query})", clean=_led(clean), query=query)
+        joined = [
+            _Line(
+                one.id,
+                sql(
+                    "concat_ws({by}, {parts})",
+                    by=one.separator,
+                    parts=join(", ", (name(f"clean {part}") for part in one.columns)),
+                ),
+                mapping.steps.get(one.id, ()),
+                _place(mapping, one.id, country, made=True),
+            )
+            for one in made
+        ]
+        query = _through(db, query, joined)
+        lines += joined
+    kept = [
+        part for line in lines for part in (line.value, line.fault, name(f"{line.column} text"))
+    ]
+    return lines, sql("select row_no {kept} from ({query})", kept=_led(kept), query=query)
+
+
+def _through(db: Database, query: Query, lines: list[_Line]) -> Query:
+    """A query with the columns of some lines after their last step."""
+    starts = [
+        sql(
+            "{clean} as {c}, {text} as {at_first}, cast(null as varchar) as {before},"
+            " cast(null as integer) as {fault}",
+            clean=transforms.cleaned(line.text),
+            c=line.value,
+            text=line.text,
+            at_first=name(f"{line.column} text"),
+            before=name(f"{line.column} before"),
+            fault=line.fault,
+        )
+        for line in lines
+    ]
+    query = sql("select * {starts} from ({query})", starts=_led(starts), query=query)
+    stages = [(line, line.layers()) for line in lines]
+    for depth in range(max((len(layers) for _, layers in stages), default=0)):
+        here = [(line, layers[depth]) for line, layers in stages if depth < len(layers)]
+        for line, layer in here:
+            if layer.key is not None:
+                _list_words(db, line, layer, query)
+        query = _layer_sql(query, here)
+    return query
+
+
+def _layer_sql(query: Query, here: list[tuple[_Line, _Layer]]) -> Query:
+    replaced = [
+        sql(
+            "{value} as {c}, {before} as {b}, {fault} as {f}",
+            value=layer.value,
+            c=line.value,
+            before=layer.before,
+            b=name(f"{line.column} before"),
+            fault=layer.fault,
+            f=line.fault,
+        )
+        for line, layer in here
+    ]
+    joins = [
+        sql(
+            "left join step_word as {word} on {word}.step = {step} and {word}.text = {key}",
+            word=name(line.word),
+            step=line.step_id(layer.step),
+            key=layer.key,
+        )
+        for line, layer in here
+        if layer.key is not None
+    ]
+    return sql(
+        "select layer.* replace ({replaced}) from ({query}) as layer {joins}",
+        replaced=join(", ", replaced),
+        query=query,
+        joins=join(" ", joins),
+    )
+
+
+def _list_words(db: Database, line: _Line, layer: _Layer, query: Query) -> None:
+    """Find the words of a step, each different text once, and keep them for the query to look up."""
+    step = line.steps[layer.step - 1]
+
+    def texts() -> list[str]:
+        distinct = sql(
+            "select distinct {c} from ({q}) where {c} is not null", c=line.value, q=query
+        )
+        return [text for (text,) in db.rows(distinct)]
+
+    words = step.words(line.place, texts)
+    db.run(
+        sql(
+            """
+            insert into step_word
+            select {step}, {key}, first(word order by place)
+            from (
+                select unnest({texts}) as text, unnest({words}) as word,
+                    unnest(range({count})) as place
+            )
+            group by all
+            having {key} is not null
+            """,
+            step=line.step_id(layer.step),
+            key=step.key(sql("text")),
+            texts=list(words),
+            words=list(words.values()),
+            count=len(words),
+        )
+    )
+
+
+def _list_faults(db: Database, line: _Line) -> None:
+    """Put what went wrong in a column into `step_fault`, and take it out of `stepped`."""
+    for number, step in enumerate(line.steps, start=1):
+        for place, fault in enumerate(step.faults()):
+            db.run(
+                sql(
+                    "insert into step_fault"
+                    " select row_no, {column}, {text}, {level}, {message}, {mend}"
+                    " from stepped where {fault} = {code}",
+                    column=line.column,
+                    text=name(f"{line.column} text"),
+                    level=fault.level.value,
+                    message=fault.message,
+                    mend=fault.mend,
+                    fault=line.fault,
+                    code=number * _FAULTS + place,
+                )
+            )
+    for column in (line.fault, name(f"{line.column} text")):
+        db.run(sql("alter table stepped drop column {c}", c=column))
+
+
+def _led(queries: Iterable[Query]) -> Query:
+    return join("", (sql(", {query}", query=query) for query in queries))

@@ -1,0 +1,1247 @@
+"""Cleaning steps: what can be done to a column's cells before they are read, one declaration each.
+
+A step is data (pydantic, told apart by its `kind`), kept with the mapping, and knows its SQL. Its
+stages are expressions over the text that the stage before left, so that no expression is written
+twice into another. A step that needs Python (check digits) or a table (countries, replacements)
+gives the words that it looks up, found once for each different text (`crmkit.cleaning`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cache
+from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias
+
+import phonenumbers
+import stdnum.exceptions
+from babel import Locale
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+)
+from stdnum import get_cc_module
+
+from crmkit import expressions, transforms
+from crmkit.errors import Level, MappingError
+from crmkit.expressions import VALUE
+from crmkit.sql import Query, join, sql
+
+Stage: TypeAlias = Callable[[Query], Query]
+"""What a step makes of the text so far."""
+
+Texts: TypeAlias = Callable[[], list[str]]
+"""Asks for the different texts that reach a step."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a step stands.
+
+    Attributes:
+        country: The workspace's own, where a step names none.
+        word: What was looked up for the text, in the first stage of a step that looks up.
+        columns: What an expression may call a column -> its name in the query.
+    """
+
+    country: str
+    word: Query = field(default_factory=lambda: sql("null"))
+    columns: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What can go wrong in a step, as a condition over the text before and after it.
+
+    Attributes:
+        keep: The cell keeps the text that it had before the step; else what the step made of it.
+    """
+
+    condition: Callable[[Query, Query], Query]
+    message: str
+    mend: str
+    keep: bool = True
+    level: Level = Level.WARNING
+
+
+def _lost(before: Query, after: Query) -> Query:
+    return sql("({before} is not null and {after} is null)", before=before, after=after)
+
+
+class Step(BaseModel):
+    """One cleaning step of a column.
+
+    Attributes:
+        title: What it does, for the screen.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    title: ClassVar[str]
+    kind: str
+
+    def stages(self, place: Place) -> tuple[Stage, ...]:
+        """What it makes of a text, one after the other; the last gives text."""
+        raise NotImplementedError
+
+    def faults(self) -> tuple[Fault, ...]:
+        """What can go wrong; of several the first that holds counts."""
+        return ()
+
+    def key(self, text: Query) -> Query | None:
+        """What of a text is looked up among the words; None for a step that looks nothing up."""
+        del text
+        return None
+
+    def words(self, place: Place, texts: Texts) -> Mapping[str, str]:
+        """The words that are looked up, and what they give."""
+        del place, texts
+        return {}
+
+
+def _option(label: str, default: Any, labels: dict[str, Any] | None = None, **more: Any) -> Any:
+    """An option of a step, with its label on the screen and those of its choices."""
+    return Field(default, title=label, json_schema_extra={"labels": labels or {}}, **more)
+
+
+class Trim(Step):
+    """Takes off spaces around a text, and makes one of several between words."""
+
+    title = "Trim and collapse spaces"
+    kind: Literal["trim"] = "trim"
+
+    def stages(self, place: Place) -> tuple[Stage, ...]:
+        del place
+        return (_tidy,)
+
+
+_BLANKS: Final = r"[\s\x{a0}\x{2000}-\x{200b}\x{202f}\x{205f}\x{2060}\x{3000}\x{feff}]"
+
+
+def _tidy(text: Query) -> Query:
+    return sql("trim(regexp_replace({text}, {blanks}, ' ', 'g'))", text=text, blanks=f"{_BLANKS}+")
+
+
+NULL_WORDS: Final = (
+    *("n/a", "n.a.", "#n/a", "na", "null", "(null)", "nil", "none", "nan", "-", "--", "---", "?"),
+    *("unknown", "not available", "(blank)", "(empty)", "tbd"),
+    *("onbekend", "geen", "n.v.t.", "nvt", "niet bekend", "(leeg)"),
+    *("ukjent", "ingen", "ikke oppgitt", "i/t", "(tom)", "(tomt)"),
+    *("unbekannt", "keine", "keine angabe", "k.a.", "k. a.", "entfällt", "(leer)"),
+    *("okänd", "okänt", "saknas", "ej angivet", "inga"),
+    *("ukendt", "ikke angivet"),
+)
+
+
+class NullWords(Step):
+    """Empties a cell that only says that it is empty, in six languages."""
+
+    title = "Empty what means empty"
+    kind: Literal["null_words"] = "null_words"
+    more: tuple[str, ...] = _option("More words that mean empty", ())
+
+    def stages(self, place: Place) -> tuple[Stage, ...]:
+        del place
+        words = sorted({word.strip().casefold() for word in (*NULL_WORDS, *self.more)})
+        return (
+            lambda text: sql(
+                "case when list_contains({words}, lower(trim({text}))) then null else {text} end",
+                words=words,
+                text=text,
+            ),
+        )
+
+
+class Letters(StrEnum):
+    """How a text is spelled."""
+
+    NAME = "name"
+    UPPER = "upper"
+    LOWER = "lower"
+
+    @property
+    def label(self) -> str:
+        return {"name": "Names", "upper": "CAPITALS", "lower": "small letters"}[self.value]
+
+
+_LEGAL_FORMS: Final = (
+    *("GmbH", "mbH", "gGmbH", "KG", "KGaA", "OHG", "GbR", "UG", "eG", "e.V.", "e.K."),
+    *("BV", "B.V.", "NV", "N.V.", "VOF", "V.O.F.", "CV", "C.V.", "BVBA", "SA", "S.A.", "NL", "USA"),
+    *("AS", "ASA", "ANS", "KS", "SE", "AG", "AB", "HB", "KB", "ApS", "A/S", "I/S", "K/S", "P/S"),
+    *("IVS", "AMBA", "Oy", "Oyj", "PLC", "LLC", "LLP", "Ltd", "Ltd.", "Inc", "Inc.", "II", "III"),
+    *("IV", "PhD", "MBA"),
+)
+_LAST_ONLY: Final = ("as", "sa", "se", "ag", "ab", "hb", "kb", "ks", "cv", "oy", "eg", "nl", "ii")
+"""Legal forms that are words, too: only at the end of a name."""
+
+_SMALL: Final = (
+    *("van", "von", "vom", "de", "der", "den", "des", "het", "ter", "ten", "te", "la", "le", "du"),
+    *("af", "av", "zu", "zum", "zur", "'t", "’t", "'s", "’s", "op", "in", "og", "och", "en", "und"),
+    *("and", "of", "the", "i", "på", "for", "da", "di", "do", "dos", "del", "della"),
+)
+_WORDS_AND_SIGNS: Final = (
+    r"(?i)(?:a/s|i/s|k/s|p/s|b\.v\.|n\.v\.|v\.o\.f\.|c\.v\.|s\.a\.|e\.v\.|e\.k\.|ltd\.|inc\.)"
+    r"|['’][ts]\b|\pL[\pL\pM\pN'’]*|[^\pL]"
+)
+
+
+class Case(Step):
+    """Writes a text in small or in capital letters, or as names are written.
+
+    As names: van der Berg, McDonald, O'Brien, Anne-Marie, Acme GmbH. Words that have small and
+    capital letters stay as they are, and so do words in capitals among others (IBM Norge AS).
+    """
+
+    title = "Small and capital letters"
+    kind: Literal["case"] = "case"
+    to: Letters = _option(
+        "Write as", Letters.NAME, {letters.value: letters.label for letters in Letters}
+    )
+
+    def stages(self, place: Place) -> tuple[Stage, ...]:
+        del place
+        if self.to is Letters.UPPER:
+            return (lambda text: sql("upper({text})", text=text),)
+        if self.to is Letters.LOWER:
+            return (lambda text: sql("lower({text})", text=text),)
+        return _name_case()
+
+
+def _name_case() -> tuple[Stage, ...]:
+    tokens: Stage = lambda text: sql(  # noqa: E731  a stage among others
+        "struct_pack(one := {text} = upper({text}) or {text} = lower({text}),"
+        " words := regexp_extract_all({text}, {pattern}))",
+        text=text,
+        pattern=_WORDS_AND_SIGNS,
+    )
+    return tokens, _named_words
+
+
+def _named_words(tokens: Query) -> Query:
+    return sql(
+        """
+        array_to_string(list_transform({tokens}.words, lambda w, i: case
+            when length(w) = 1 and upper(w) = lower(w) then w
+            when i > 1 and length(w) <= 6 and list_contains({forms}, lower(w))
+                and (i = len({tokens}.words) or not list_contains({last}, lower(w)))
+                then {written}[list_position({forms}, lower(w))]
+            when i > 1 and length(w) <= 5 and list_contains({small}, lower(w)) and ({tokens}.one or w = lower(w))
+                then lower(w)
+            when w <> upper(w) and w <> lower(w) then w
+            when w = upper(w) and (not {tokens}.one
+                or length(w) between 3 and 4 and regexp_full_match(w, '[B-DF-HJ-NP-TV-XZ]{3,4}')) then w
+            when length(w) > 2 and regexp_matches(w, '(?i)^[odl][''’]\\pL') then upper(w[1:3]) || lower(w[4:])
+            when starts_with(lower(w), 'mc') and regexp_matches(w, '(?i)^mc\\pL{3}') then 'Mc' || upper(w[3]) || lower(w[4:])
+            when starts_with(lower(w), 'ij') and regexp_matches(w, '(?i)^ij[bcdfghklmnpqrstvwxz]') then 'IJ' || lower(w[3:])
+            else upper(w[1]) || lower(w[2:])
+        end), '')
+        """,
+        tokens=tokens,
+        forms=[form.casefold() for form in _LEGAL_FORMS],
+        written=list(_LEGAL_FORMS),
+        last=list(_LAST_ONLY),
+        small=list(_SMALL),
+    )
+
+
+_NAME_PARTS: Final = {
+    "prefix": "title",
+    "first": "first name",
+    "middle": "middle name",
+    "last": "last name",
+    "suffix": "suffix",
+}
+
+
+class NamePart(Step):
+    """Takes one part of a person's full name.
+
+    Titles (Dr., Herr, Mevr., fru) come first and Jr., III or MBA last; van, von der, af open the
+    last name; "Last, First" is turned round, and so is "Berg, Jan van den".
+    """
+
+    title = "Take a part of a full name"
+    kind: Literal["name_part"] = "name_part"
+    part: Literal["prefix", "first", "middle", "last", "suffix"] = _option(
+        "Part", "last", _NAME_PARTS
+    )
+
+    @staticmethod
+    def parts() -> dict[Any, str]:
+        """The parts, in their order, with their names for people."""
+        return dict(_NAME_PARTS)
+
+    def stages(self, place: Place) -> tuple[Stage, ...]:
+        del place
+        return (
+            _tidy,
+            _without_suffix,
+            _turned,
+            _without_prefix,
+            _with_last,
+            lambda name: _part_of(name, self.part),
+        )
+
+
+_PREFIX: Final = (
+    r"(?:de heer|mevrouw|meneer|dhr|mevr|mw|drs|herrn?|frau|fräulein|fru|frk|frøken|fröken|hr"
+    r"|mrs?|ms|miss|mx|sir|prof|professor|dr|doktor|ir|ing|adv|dipl\.?-\pL+|dr\.?-ing|siv\.? ?ing"
+    r"|med\.|jur\.|phil\.|rer\.|nat\.|oec\.|h\.c\.|mag\.)"
+)
+_SUFFIX: Final = (
+    r"(?:jr|sr|jun|sen|ii|iii|iv|ph\.? ?d|mba|md|m\.d|m\.?sc|b\.?sc|m\.?a|b\.?a|ll\.?m|cpa|esq|ra"
+    r"|msc|bsc|dds)"
+)
+_LAST: Final = rf"(?:{transforms.PARTICLES}|und|vom|di|da|del|della|dos|el|al|bin|ben|ibn)"
+
+
+def _without_suffix(text: Query) -> Query:
+    pattern = rf"(?i)[,\s]\s*({_SUFFIX}\.?(?:,?\s*\b{_SUFFIX}\.?)*)$"
+    return sql(
+        "struct_pack(suffix := regexp_extract({text}, {pattern}, 1),"
+        " rest := trim(regexp_replace({text}, {pattern}, ''), ' ,'))",
+        text=text,
+        pattern=pattern,
+    )
+
+
+def _turned(name: Query) -> Query:
+    """Given and last names where a comma tells them; small words behind the given go to the last."""
+    behind = rf"(?i)^(.*?)((?:(?:^|\s){_LAST})*)$"
+    given = sql(
+        "case when contains({n}.rest, ',') then trim(substr({n}.rest, strpos({n}.rest, ',') + 1))"
+        " else '' end",
+        n=name,
+    )
+    return sql(
+        """
+        struct_pack(
+            suffix := {n}.suffix,
+            given := case when contains({n}.rest, ',')
+                then trim(regexp_extract({given}, {behind}, 1)) else {n}.rest end,
+            small := regexp_extract({given}, {behind}, 2),
+            last := case when contains({n}.rest, ',') then trim(split_part({n}.rest, ',', 1))
+                else '' end)
+        """,
+        n=name,
+        given=given,
+        behind=behind,
+    )
+
+
+def _without_prefix(name: Query) -> Query:
+    # A title stands alone only where the last name is known already.
+    pattern = rf"(?i)^((?:{_PREFIX}\b\.?\s*)+)(?:\s|$)"
+    before = rf"(?i)^((?:{_PREFIX}\.?\s+)+)\S"
+    return sql(
+        """
+        struct_pack(
+            suffix := {n}.suffix,
+            prefix := trim(case when {n}.last = '' then regexp_extract({n}.given, {before}, 1)
+                when regexp_extract({n}.last, {before}, 1) <> ''
+                    then regexp_extract({n}.last, {before}, 1)
+                else regexp_extract({n}.given || ' ', {alone}, 1) end),
+            given := {n}.given,
+            small := {n}.small,
+            last := {n}.last)
+        """,
+        n=name,
+        before=before,
+        alone=pattern,
+    )
+
+
+def _with_last(name: Query) -> Query:
+    """Without the title; where no comma told the last name, it is the last word with its particles."""
+    given = sql(
+        "trim(case when starts_with({n}.given, {n}.prefix)"
+        " then substr({n}.given, length({n}.prefix) + 1) else {n}.given end)",
+        n=name,
+    )
+    last = sql(
+        "trim({n}.small || ' ' || trim("
+        "case when {n}.prefix <> '' and starts_with({n}.last, {n}.prefix)"
+        " then substr({n}.last, length({n}.prefix) + 1) else {n}.last end))",
+        n=name,
+    )
+    found = sql(
+        "regexp_extract({given}, {pattern}, 1)",
+        given=given,
+        pattern=rf"(?i)(?:^|\s)((?:{_LAST}\s+)*\S+)$",
+    )
+    return sql(
+        """
+        struct_pack(
+            prefix := {n}.prefix,
+            suffix := {n}.suffix,
+            last := case when {last} <> '' then {last} else {found} end,
+            given := case when {last} <> '' then {given}
+                else trim(left({given}, length({given}) - length({found}))) end)
+        """,
+        n=name,
+        last=last,
+        given=given,
+        found=found,
+    )
+
+
+def _part_of(name: Query, part: str) -> Query:
+    match part:
+        case "first":
+            return sql("split_part({n}.given, ' ', 1)", n=name)
+        case "middle":
+            return sql("trim(substr({n}.given, length(split_part({n}.given, ' ', 1)) + 1))", n=name)
+        case "prefix":
+            return sql("{n}.prefix", n=name)
+        case "suffix":
+            return sql("{n}.suffix", n=name)
+        case _:
+            return sql("{n}.last", n=name)
+
+
+def _country(label: str) -> Any:
+    return _option(label, "", pattern="^([A-Za-z]{2})?$", description="two letters, such as NL")
+
+
+class Phone(Step):
+    """Writes a phone number internationally (E.164) or as its own country writes it.
+
+    What is no phone number stays as it is, with a warning; an extension is kept.
+    """
+
+    title = "Phone number"
+    kind: Literal["phone"] = "phone"
+    to: Literal["e164", "national"] = _option(
+        "Write as", "e164", {"e164": "+47… (E.164)", "national": "as its country writes it"}
+    )
+    country: str = _country("Country of numbers without one")
+
+    def stages(self, place: Place) -> tuple[Stage, ...]:
+        plan = numbering(self.country.upper() or place.country)
+        international: tuple[Stage, ...] = (
+            _plain_number,
+            _digits,
+            lambda number: _international(number, plan),
+            lambda number: _valid(number, plan),
+        )
+        if self.to == "e164":
+            return (*international, _written)
+        return (
+            *international,
+            lambda number: _national_digits(number, plan),
+            lambda number: _national(number, plan),
+            _written,
+        )
+
+    def faults(self) -> tuple[Fault, ...]:
+        return (
+            Fault(
+                _lost,
+                "This is not a phone number. It stays as it is.",
+                "Correct it in the file, one number to a cell.",
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class Numbering:
+    """How a country numbers its phones.
+
+    Attributes:
+        lengths: Digits that a number has behind the calling code.
+        formats: Leading digits, pattern and national spelling, the first that fits counts.
+    """
+
+    iso: str
+    code: str
+    trunk: str
+    lengths: tuple[int, ...]
+    formats: tuple[tuple[str, str, str], ...]
+
+
+@cache
+def numbering(iso: str) -> Numbering | None:
+    """A country's numbering plan, from the data of phonenumbers; None where there is none."""
+    data = phonenumbers.PhoneMetadata.metadata_for_region(iso)
+    if data is None or data.general_desc is None:
+        return None
+    code = data.country_code or 0
+    main = phonenumbers.region_code_for_country_code(code)
+    written = data if data.number_format else phonenumbers.PhoneMetadata.metadata_for_region(main)
+    formats = []
+    for form in written.number_format if written else ():
+        # The last pattern of leading digits is the most precise.
+        leading = form.leading_digits_pattern[-1] if form.leading_digits_pattern else ""
+        spelled = form.format or ""
+        if rule := form.national_prefix_formatting_rule:
+            # Around the first group that it names, which need not be the first of the pattern.
+            group = re.search(r"\\[0-9]", spelled)
+            if group:
+                spelled = spelled.replace(group[0], rule.replace("\\1", group[0]), 1)
+        formats.append((f"^(?:{leading})" if leading else "", form.pattern or "", spelled))
+    lengths = data.general_desc.possible_length
+    return Numbering(iso, str(code), data.national_prefix or "", tuple(lengths), tuple(formats))
+
+
+_EXTENSION: Final = r"(?i)(?:ext|x|#|doorkiesnr|dw|tst|linje)\.?:?\s*([0-9]{1,6})\s*$"
+_CALLED: Final = (
+    r"(?i)\b(?:tel|tlf|tfn|telefon|telefoon|telephone|phone|mob|mobil|mobiel|mobile|mobiltelefon"
+    r"|cell|fax|faks|t|m|p)\b\.?:?"
+)
+
+
+def _plain_number(text: Query) -> Query:
+    """A number without extension and the word for telephone; its letters, if any, are still there."""
+    plain = sql(
+        "regexp_replace(regexp_replace({text}, {extension}, ''), {called}, '', 'g')",
+        text=text,
+        extension=_EXTENSION,
+        called=_CALLED,
+    )
+    return sql(
+        "struct_pack(plain := {plain}, extension := regexp_extract({text}, {extension}, 1))",
+        plain=sql("regexp_replace({plain}, '\\(0\\)', '')", plain=plain),
+        text=text,
+        extension=_EXTENSION,
+    )
+
+
+def _digits(number: Query) -> Query:
+    return sql(
+        "struct_pack(plain := {n}.plain, extension := {n}.extension,"
+        " digits := case when not regexp_matches({n}.plain, '\\pL')"
+        " then regexp_replace({n}.plain, '[^0-9]', '', 'g') end)",
+        n=number,
+    )
+
+
+def _international(number: Query, plan: Numbering | None) -> Query:
+    """Number in E.164 and extension."""
+    return sql(
+        "struct_pack(number := {number}, extension := {n}.extension)",
+        number=transforms.dialled(
+            sql("{n}.plain", n=number),
+            digits=sql("{n}.digits", n=number),
+            code=sql("cast({v} as varchar)", v=plan.code if plan else None),
+            trunk=sql("{v}", v=plan.trunk if plan else ""),
+            lengths=sql("{v}", v=list(plan.lengths) if plan else [0]),
+        ),
+        n=number,
+    )
+
+
+def _valid(number: Query, plan: Numbering | None) -> Query:
+    """The number is null where its shape, or its length in its own country, is wrong."""
+    return sql(
+        """
+        struct_pack(extension := {n}.extension, number := case
+            when regexp_full_match({n}.number, '\\+[1-9][0-9]{6,14}') and (
+                not starts_with({n}.number, {plus})
+                or list_contains({lengths}, length({n}.number) - {before}))
+            then {n}.number end)
+        """,
+        n=number,
+        plus=f"+{plan.code}" if plan else "?",
+        lengths=list(plan.lengths) if plan else [0],
+        before=len(plan.code) + 1 if plan else 0,
+    )
+
+
+def _written(number: Query) -> Query:
+    return sql(
+        "{n}.number || case when {n}.extension = '' then '' else ' ext. ' || {n}.extension end",
+        n=number,
+    )
+
+
+def _national_digits(number: Query, plan: Numbering | None) -> Query:
+    """Beside the number its digits without the calling code; null for another country's."""
+    return sql(
+        "struct_pack(number := {n}.number, extension := {n}.extension,"
+        " digits := case when starts_with({n}.number, {plus}) then substr({n}.number, {from}) end)",
+        n=number,
+        plus=f"+{plan.code}" if plan else "?",
+        **{"from": len(plan.code) + 2 if plan else 1},
+    )
+
+
+def _national(number: Query, plan: Numbering | None) -> Query:
+    digits = sql("{n}.digits", n=number)
+    branches = [
+        sql(
+            "when regexp_matches({digits}, {leading}) and regexp_full_match({digits}, {pattern})"
+            " then regexp_replace({digits}, {whole}, {spelled})",
+            digits=digits,
+            leading=leading or "^",
+            pattern=pattern,
+            whole=f"^(?:{pattern})$",
+            spelled=spelled,
+        )
+        for leading, pattern, spelled in (plan.formats if plan else ())
+    ]
+    return sql(
+        "struct_pack(number := case when {digits} is null then {n}.number {branches}"
+        " else {rest} end, extension := {n}.extension)",
+        n=number,
+        digits=digits,
+        branches=join(" ", branches),
+        # A country without spellings writes the digits; a number that fits none is no usual one.
+        rest=sql("{n}.number", n=number) if branches else digits,
+    )
+
+
+class Email(Step):
+    """Mends an e-mail address: `mailto:`, spaces, `Name <a@b.no>`, (at); one of several in a cell."""
+
+    title = "E-mail address"
+    kind: Literal["email"] = "email"
+    take: Literal["first", "rest"] = _option(
+        "Of several in a cell", "first", {"first": "the first", "rest": "all others"}
+    )
+
+    def stages(self, place: Place) -> tuple[Stage, ...]:
+        del place
+        return _mended_email, _addresses, self._taken
+
+    def _taken(self, found: Query) -> Query:
+        if self.take == "first":
+            return sql("{f}[1]", f=found)
+        return sql("array_to_string({f}[2:], '; ')", f=found)
+
+    def faults(self) -> tuple[Fault, ...]:
+        if self.take == "rest":
+            return ()
+        return (
+            Fault(
+                _lost,
+                "There is no e-mail address in this cell. It stays as it is.",
+                "Correct it in the file.",
+            ),
+            Fault(
+                lambda before, _: sql("len(string_split({b}, '@')) > 2", b=before),
+                "There are several e-mail addresses in this cell; the first is taken.",
+                "Make a column of the rest, if the others are wanted too.",
+                keep=False,
+                level=Level.NOTE,
+            ),
+        )
+
+
+def _mended_email(text: Query) -> Query:
+    mended = sql(
+        "regexp_replace({t}, '(?i)mailto:\\s*|\\?(?:subject|body|cc)=\\S*', '', 'g')", t=text
+    )
+    for pattern, becomes in (
+        (r"(?i)\s*(?:\(at\)|\[at\]|\(a\))\s*", "@"),
+        (rf"{_BLANKS}*@{_BLANKS}*", "@"),
+        (r"(?i)(@[^\s,;<>]*?)\s*(?:\(dot\)|\[dot\])\s*", r"\1."),
+        (r"(@[^\s,;<>.@]+)\s+\.\s*", r"\1."),
+        (r"(?i)(@[^\s,;<>@]+\.)\s+([a-z]{2,}\s*(?:$|[,;>]))", r"\1\2"),
+    ):
+        mended = sql(
+            "regexp_replace({t}, {pattern}, {becomes}, 'g')",
+            t=mended,
+            pattern=pattern,
+            becomes=becomes,
+        )
+    return mended
+
+
+def _addresses(text: Query) -> Query:
+    one = r"[^\s@<>()\[\],;:\"|/\\']+(?:'[^\s@<>()\[\],;:\"|/\\']+)*@[\pL\pN_-]+(?:\.[\pL\pN_-]+)+"
+    return sql("regexp_extract_all({text}, {one})", text=text, one=one)
+
+
+class WebAddress(Step):
+    """Mends a web address: spaces, `<...>`, a missing `https://`, capitals in its name."""
+
+    title = "Web address"
+    kind: Literal["web"] = "web"
+    scheme: bool = _option("Write https:// where it is missing", default=True)
+
+    def stages(self, place: Place) -> tuple[Stage, ...]:
+        del place
+        return _bare_link, self._spelled
+
+    def _spelled(self, text: Query) -> Query:
+        host = r"^(?i)(?:https?://)?(?:[\pL\pN_-]+\.)+[\pL]{2,}(?::[0-9]+)?(?:[/?#]\S*)?$"
+        parts = r"(?i)^(https?://)?([^/?#]+)(.*)$"
+        return sql(
+            """
+            case when regexp_matches({t}, {host}) then
+                case when regexp_extract({t}, {parts}, 1) = '' then {scheme}
+                    else lower(regexp_extract({t}, {parts}, 1)) end
+                || lower(regexp_extract({t}, {parts}, 2)) || regexp_extract({t}, {parts}, 3)
+            end
+            """,
+            t=text,
+            host=host,
+            parts=parts,
+            scheme="https://" if self.scheme else "",
+        )
+
+    def faults(self) -> tuple[Fault, ...]:
+        return (
+            Fault(
+                _lost, "This is not a web address. It stays as it is.", "Correct it in the file."
+            ),
+        )
+
+
+def _bare_link(text: Query) -> Query:
+    bare = sql("trim({t}, {around})", t=text, around=" <>\"'\t,;")
+    # Other spaces may stand between two addresses.
+    bare = sql("regexp_replace({t}, '(?i)(www)\\s*\\.\\s*', '\\1.')", t=bare)
+    bare = sql("regexp_replace({t}, '\\s*\\.\\s*(\\pL{2,6})$', '.\\1')", t=bare)
+    # http:/x, http//x, http:\\x and https;//x are meant alike.
+    return sql("regexp_replace({t}, '(?i)^(https?)[:;]?[/\\\\]+', '\\1://')", t=bare)
+
+
+class Vat(Step):
+    """Checks the VAT or organisation number of a company by its country's rules (python-stdnum).
+
+    The number stays as it is; a wrong one gets a warning. A country in front of it goes first.
+    """
+
+    title = "Check a VAT or organisation number"
+    kind: Literal["vat"] = "vat"
+    country: str = _country("Country of numbers without one")
+
+    def stages(self, place: Place) -> tuple[Stage, ...]:
+        return (
+            lambda text: sql(
+                "case when {wrong} is null then {text} end", wrong=place.word, text=text
+            ),
+        )
+
+    def key(self, text: Query) -> Query | None:
+        return text
+
+    def words(self, place: Place, texts: Texts) -> Mapping[str, str]:
+        country = self.country.upper() or place.country
+        return {text: "wrong" for text in texts() if is_company_number(text, country) is False}
+
+    def faults(self) -> tuple[Fault, ...]:
+        return (
+            Fault(
+                _lost,
+                "The check digits or the length of this number are wrong. It stays as it is.",
+                "Compare it with the company's papers and correct it in the file.",
+            ),
+        )
+
+
+_ALSO: Final = {
+    "NO": ("orgnr",),
+    "SE": ("orgnr",),
+    "FI": ("ytunnus",),
+    "CH": ("uid",),
+    "FR": ("siren", "siret"),
+    "DE": ("stnr",),
+}
+"""Numbers of companies beside the VAT number, by country, as python-stdnum calls them."""
+
+
+def is_company_number(text: str, country: str) -> bool | None:
+    """Whether a text is a number of a company; None for a country whose rules are not known."""
+    compact = re.sub(r"[^0-9A-Z]", "", text.upper())
+    if prefix := re.match(r"(?:EL|[A-Z]{2})(?=[A-Z]?[0-9])", compact):
+        named = "GR" if prefix[0] == "EL" else prefix[0]
+        if _rules(named):
+            country = named
+    rules = _rules(country)
+    if not rules:
+        return None
+    # "MVA" marks a Norwegian number as registered, with and without the country.
+    spellings = {compact, compact.removeprefix(country)}
+    spellings |= {spelling.removesuffix("MVA") for spelling in spellings}
+    return any(_holds(rule, spelling) for rule in rules for spelling in spellings)
+
+
+@cache
+def _rules(country: str) -> tuple[Any, ...]:
+    # Without "MVA" a Norwegian VAT number is the organisation's.
+    named = _ALSO.get(country, ()) if country == "NO" else ("vat", *_ALSO.get(country, ()))
+    found = [get_cc_module(country.lower(), what) for what in named]
+    return tuple(module for module in found if module is not None)
+
+
+def _holds(rule: Any, text: str) -> bool:
+    try:
+        rule.validate(text)
+    except stdnum.exceptions.ValidationError:
+        return False
+    return True
+
+
+class Date(Step):
+    """Reads a date that is written in one format, and writes it as year-month-day."""
+
+    title = "Date by format"
+    kind: Literal["date"] = "date"
+    format: str = _option(
+        "Format", "dd.mm.yyyy", description="dd.mm.yyyy, mm/dd/yyyy, yyyymmdd, dd-mmm-yy, or number"
+    )
+
+    @field_validator("format")
+    @classmethod
+    def _known(cls, text: str) -> str:
+        _strptime_format(text)
+        return text
+
+    def stages(self, place: Place) -> tuple[Stage, ...]:
+        del place
+        if self.format.strip().casefold() == "number":
+            # Day 60 is one that never was: before it, nobody knows which count is meant.
+            return (
+                lambda text: sql(
+                    "cast(date '1899-12-30' + cast(case when try_cast({t} as double)"
+                    " between 61 and 2958465 then floor(try_cast({t} as double)) end as integer)"
+                    " as varchar)",
+                    t=text,
+                ),
+            )
+        pattern = _strptime_format(self.format)
+        times = ("", " %H:%M:%S", " %H:%M", "T%H:%M:%S")
+        return (
+            lambda text: sql(
+                "cast(cast(coalesce({attempts}) as date) as varchar)",
+                attempts=join(
+                    ", ",
+                    (sql("try_strptime({t}, {f})", t=text, f=pattern + time) for time in times),
+                ),
+            ),
+        )
+
+    def faults(self) -> tuple[Fault, ...]:
+        return (
+            Fault(
+                _lost,
+                f"This is not a date written as {self.format}. It is left empty.",
+                "Correct it in the file, or choose the format that it has.",
+                keep=False,
+                level=Level.ERROR,
+            ),
+        )
+
+
+_DATE_PARTS: Final = {
+    "yyyy": "%Y",
+    "yy": "%y",
+    "mmmm": "%B",
+    "mmm": "%b",
+    "mm": "%m",
+    "m": "%m",
+    "dd": "%d",
+    "d": "%d",
+}
+
+
+def _strptime_format(text: str) -> str:
+    """What DuckDB calls a format.
+
+    Raises:
+        ValueError: It does not name a day, a month and a year, each once.
+    """
+    if text.strip().casefold() == "number":
+        return ""
+    parts = re.findall(r"[a-z]+|[^a-z]+", text.strip().casefold())
+    # "yyyymmdd" is one run of letters.
+    parts = [piece for part in parts for piece in re.findall(r"y+|m+|d+|[a-z]+|[^a-z]+", part)]
+    named = [part for part in parts if part[0].isalpha()]
+    if sorted(part[0] for part in named) != ["d", "m", "y"] or any(
+        part not in _DATE_PARTS for part in named
+    ):
+        raise ValueError(
+            "Write the format with dd, mm and yyyy once each, such as dd.mm.yyyy or mm/dd/yy."
+        )
+    return "".join(_DATE_PARTS.get(part, part.replace("%", "%%")) for part in parts)
+
+
+class Number(Step):
+    """Reads a number whose decimal sign is known, and writes it with a point and nothing else."""
+
+    title = "Number by format"
+    kind: Literal["number"] = "number"
+    decimal: Literal[",", "."] = _option(
+        "Decimal sign", ",", {",": "comma: 1.234,50", ".": "point: 1,234.50"}
+    )
+
+    def stages(self, place: Place) -> tuple[Stage, ...]:
+        del place
+        other = self._other
+        return (
+            lambda text: sql(
+                "case when {kind} = {other} then null else {number} end",
+                kind=transforms.number_kind(text),
+                other=other,
+                number=transforms.plain_number(text, sql("{sign}", sign=self.decimal)),
+            ),
+            # Of 1.234 nobody later could say whether it is one or a thousand.
+            lambda text: sql(
+                "case when regexp_full_match({t}, '-?[0-9]{1,3}\\.[0-9]{3}')"
+                " then {t} || '0' else {t} end",
+                t=text,
+            ),
+        )
+
+    def faults(self) -> tuple[Fault, ...]:
+        return (
+            Fault(
+                _lost,
+                f"This is not a number with “{self.decimal}” before its decimals. It is left empty.",
+                "Correct it in the file, or choose the other sign.",
+                keep=False,
+                level=Level.ERROR,
+            ),
+        )
+
+    @property
+    def _other(self) -> str:
+        return "." if self.decimal == "," else ","
+
+
+class YesNo(Step):
+    """Writes yes or no for what means it in six languages, and for words of your own."""
+
+    title = "Yes or no"
+    kind: Literal["yes_no"] = "yes_no"
+    yes: tuple[str, ...] = _option("More words for yes", ())
+    no: tuple[str, ...] = _option("More words for no", ())
+
+    def stages(self, place: Place) -> tuple[Stage, ...]:
+        del place
+        own_yes, own_no = (
+            [word.strip().casefold() for word in words] for words in (self.yes, self.no)
+        )
+        yes = [*own_yes, *(word for word in transforms.YES if word not in own_no)]
+        no = [*own_no, *(word for word in transforms.NO if word not in own_yes)]
+        return (
+            lambda text: sql(
+                "case when list_contains({yes}, lower(trim({t}))) then 'yes'"
+                " when list_contains({no}, lower(trim({t}))) then 'no' end",
+                t=text,
+                yes=yes,
+                no=no,
+            ),
+        )
+
+    def faults(self) -> tuple[Fault, ...]:
+        return (
+            Fault(
+                _lost,
+                "This means neither yes nor no. It stays as it is.",
+                "Correct it in the file, or name the word among those for yes or no.",
+            ),
+        )
+
+
+class Country(Step):
+    """Writes a country's code for its name in six languages."""
+
+    title = "Country as its code"
+    kind: Literal["country"] = "country"
+
+    def stages(self, place: Place) -> tuple[Stage, ...]:
+        return (lambda _: place.word,)
+
+    def key(self, text: Query) -> Query | None:
+        return transforms.name_key(text)
+
+    def words(self, place: Place, texts: Texts) -> Mapping[str, str]:
+        del place, texts
+        return country_codes()
+
+    def faults(self) -> tuple[Fault, ...]:
+        return (
+            Fault(
+                _lost,
+                "No country has this name. It stays as it is.",
+                "Correct it in the file, or replace it by table in an earlier step.",
+            ),
+        )
+
+
+_SAID: Final = {
+    "uk": "GB",
+    "u.k.": "GB",
+    "great britain": "GB",
+    "england": "GB",
+    "scotland": "GB",
+    "wales": "GB",
+    "storbritannia": "GB",
+    "storbritannien": "GB",
+    "groot-brittannië": "GB",
+    "großbritannien": "GB",
+    "engeland": "GB",
+    "usa": "US",
+    "u.s.a.": "US",
+    "u.s.": "US",
+    "united states of america": "US",
+    "holland": "NL",
+    "the netherlands": "NL",
+    "czech republic": "CZ",
+    "noreg": "NO",
+    "brd": "DE",
+}
+
+
+@cache
+def country_codes() -> Mapping[str, str]:
+    """Names in six languages, ISO codes of two letters and of three, all in small letters -> code."""
+    found: dict[str, str] = {}
+    for language in ("en", "nl", "nb", "de", "sv", "da", "nn"):
+        for code, said in Locale(language).territories.items():
+            if len(code) == 2 and code.isalpha() and code not in _NO_COUNTRIES:
+                found.setdefault(" ".join(said.casefold().split()), code)
+                found.setdefault(code.casefold(), code)
+    return {**_SAID, **found}
+
+
+_NO_COUNTRIES: Final = frozenset({"EU", "EZ", "UN", "XA", "XB", "ZZ", "QO"})
+
+
+class Split(Step):
+    """Takes one of the parts between separators."""
+
+    title = "Take a part between separators"
+    kind: Literal["split"] = "split"
+    separator: str = _option("Separator", ",", min_length=1)
+    number: int = _option("Which part", 1, description="1 is the first, -1 the last", ge=-99, le=99)
+
+    @field_validator("number")
+    @classmethod
+    def _one(cls, number: int) -> int:
+        if number == 0:
+            raise ValueError("Parts are counted from 1, or from the end with -1.")
+        return number
+
+    def stages(self, place: Place) -> tuple[Stage, ...]:
+        del place
+        return (
+            lambda text: sql(
+                "trim(split_part({t}, {by}, {n}))", t=text, by=self.separator, n=self.number
+            ),
+        )
+
+
+class Pattern(Step):
+    """Takes the part of a text that a regular expression (RE2) describes."""
+
+    title = "Take a part by pattern"
+    kind: Literal["pattern"] = "pattern"
+    pattern: str = _option("Pattern", "([0-9]+)", min_length=1)
+
+    def stages(self, place: Place) -> tuple[Stage, ...]:
+        del place
+        # The first group, or the whole where it has none.
+        group = 1 if re.search(r"(?<!\\)\((?!\?(?!P?<))", self.pattern) else 0
+        return (
+            lambda text: sql(
+                "nullif(regexp_extract({t}, {pattern}, {group}), '')",
+                t=text,
+                pattern=self.pattern,
+                group=group,
+            ),
+        )
+
+    def faults(self) -> tuple[Fault, ...]:
+        return (
+            Fault(
+                _lost,
+                "Nothing in this cell fits the pattern. It is left empty.",
+                "Change the pattern, or correct the cell in the file.",
+                keep=False,
+            ),
+        )
+
+
+class Pad(Step):
+    """Fills a short number up with zeros in front."""
+
+    title = "Fill up with zeros"
+    kind: Literal["pad"] = "pad"
+    length: int = _option("Digits", 4, ge=1, le=50)
+
+    def stages(self, place: Place) -> tuple[Stage, ...]:
+        del place
+        return (
+            lambda text: sql(
+                "case when regexp_full_match({t}, '[0-9]+') and length({t}) < {n}"
+                " then lpad({t}, {n}, '0') else {t} end",
+                t=text,
+                n=self.length,
+            ),
+        )
+
+
+class Replace(Step):
+    """Writes another text for each of a table, in any case."""
+
+    title = "Replace by table"
+    kind: Literal["replace"] = "replace"
+    table: dict[str, str] = _option("Text = its replacement", {})
+    rest: Literal["keep", "empty"] = _option(
+        "All other texts", "keep", {"keep": "stay", "empty": "are emptied"}
+    )
+
+    def stages(self, place: Place) -> tuple[Stage, ...]:
+        if self.rest == "empty":
+            return (lambda _: place.word,)
+        # An empty replacement empties the cell.
+        return (
+            lambda text: sql(
+                "case when {word} is null then {text} else {word} end", word=place.word, text=text
+            ),
+        )
+
+    def key(self, text: Query) -> Query | None:
+        return transforms.name_key(text)
+
+    def words(self, place: Place, texts: Texts) -> Mapping[str, str]:
+        del place, texts
+        return {" ".join(text.lower().split()): said for text, said in self.table.items()}
+
+    def faults(self) -> tuple[Fault, ...]:
+        if self.rest == "keep":
+            return ()
+        return (
+            Fault(
+                _lost,
+                "This text is not in the table. It is left empty.",
+                "Add it to the table, or let other texts stay.",
+                keep=False,
+            ),
+        )
+
+
+class Constant(Step):
+    """Writes the same text into every cell, or into the empty ones."""
+
+    title = "The same text"
+    kind: Literal["constant"] = "constant"
+    text: str = _option("Text", "")
+    where: Literal["empty", "all"] = _option(
+        "Written into", "empty", {"empty": "empty cells", "all": "every cell"}
+    )
+
+    def stages(self, place: Place) -> tuple[Stage, ...]:
+        del place
+        if self.where == "all":
+            return (lambda _: sql("{v}", v=self.text),)
+        return (lambda text: sql("coalesce({t}, {v})", t=text, v=self.text),)
+
+
+class Expression(Step):
+    """Computes the text by DuckDB SQL over the row: `value`, or a column by its header.
+
+    Attributes:
+        names: Header -> column id; filled when the step is set.
+    """
+
+    title = "SQL expression"
+    kind: Literal["expression"] = "expression"
+    text: str = _option("Expression", VALUE, description="upper(value) || ' ' || \"City\"")
+    names: dict[str, str] = Field(default_factory=dict, exclude=False)
+
+    def stages(self, place: Place) -> tuple[Stage, ...]:
+        known = {said: place.columns[c] for said, c in self.names.items() if c in place.columns}
+        # A header goes behind `value` and the ids.
+        query = expressions.compiled(
+            self.text, {said.casefold(): column for said, column in known.items()} | place.columns
+        )
+        return (lambda _: query,)
+
+    def faults(self) -> tuple[Fault, ...]:
+        return (
+            Fault(
+                lambda _, after: sql("{after} is null", after=after),
+                "The SQL expression cannot be computed for this row. The cell is left empty.",
+                "Correct the row in the file, or use try_cast in the expression.",
+                keep=False,
+                level=Level.ERROR,
+            ),
+        )
+
+
+AnyStep: TypeAlias = Annotated[
+    Trim
+    | NullWords
+    | Case
+    | NamePart
+    | Phone
+    | Email
+    | WebAddress
+    | Vat
+    | Date
+    | Number
+    | YesNo
+    | Country
+    | Split
+    | Pattern
+    | Pad
+    | Replace
+    | Constant
+    | Expression,
+    Field(discriminator="kind"),
+]
+"""Every step, told apart by its kind."""
+
+REGISTRY: Final[Mapping[str, type[Step]]] = {
+    declared.model_fields["kind"].default: declared
+    for declared in (
+        Trim,
+        NullWords,
+        Case,
+        NamePart,
+        Phone,
+        Email,
+        WebAddress,
+        Vat,
+        Date,
+        Number,
+        YesNo,
+        Country,
+        Split,
+        Pattern,
+        Pad,
+        Replace,
+        Constant,
+        Expression,
+    )
+}
+"""Kind -> step, in the order of the screen."""
+
+_STEPS: Final[TypeAdapter[tuple[AnyStep, ...]]] = TypeAdapter(tuple[AnyStep, ...])
+
+
+def steps_from(declared: Iterable[Step | Mapping[str, Any]]) -> tuple[AnyStep, ...]:
+    """Steps of what was declared: steps, or their JSON.
+
+    Raises:
+        MappingError: A step or an option does not exist, or has a wrong value; all are told.
+    """
+    given = [step.model_dump() if isinstance(step, Step) else step for step in declared]
+    try:
+        return _STEPS.validate_python(given)
+    except ValidationError as error:
+        raise MappingError(
+            "A cleaning step cannot be used.",
+            where="Mapping",
+            mend=" ".join(_in_words(dict(fault)) for fault in error.errors()),
+        ) from error
+
+
+def _in_words(fault: dict[str, Any]) -> str:
+    """A fault of pydantic with the step and the option that it is about."""
+    place = [str(part) for part in fault["loc"]]
+    step = next((REGISTRY[part] for part in place if part in REGISTRY), None)
+    option = step.model_fields.get(place[-1]) if step else None
+    about = ", ".join(part for part in (step and step.title, option and option.title) if part)
+    text = str(fault["msg"]).removeprefix("Value error, ").rstrip(".")
+    return f"{about}: {text}." if about else f"{text}."
