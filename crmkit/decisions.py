@@ -13,9 +13,9 @@ from enum import StrEnum
 
 from crmkit import transforms
 from crmkit.database import Database
-from crmkit.entities import Field, FieldType
+from crmkit.entities import Entity, Field, FieldType
 from crmkit.errors import SettingsError
-from crmkit.matching import Matcher
+from crmkit.matching import Matcher, name_fields_sql
 from crmkit.settings import Action
 from crmkit.sql import Query, join, name, sql
 
@@ -62,6 +62,7 @@ class Decision:
         target: The field of a CELL.
         value: The action of an ACTION, the text of a CELL.
         record_id: The record of the CRM of a MATCH.
+        named: The name of that field or of that record, for people.
     """
 
     entity: str
@@ -70,6 +71,7 @@ class Decision:
     target: str
     value: str
     record_id: int | None
+    named: str
 
     @property
     def label(self) -> str:
@@ -78,21 +80,26 @@ class Decision:
             case Kind.ACTION:
                 return f"Row {self.row_no}: {Action(self.value).label}."
             case Kind.MATCH:
-                return f"Row {self.row_no}: it is the record with ID {self.record_id}."
+                known = self.named or f"the record with ID {self.record_id}"
+                return f"Row {self.row_no}: it is {known}."
             case Kind.NEW:
                 return f"Row {self.row_no}: it is none of the records found; it is added."
             case Kind.CELL:
-                return f"Row {self.row_no}: {self.target} is set to “{self.value}”."
+                field = self.named or self.target
+                if not self.value:
+                    return f"Row {self.row_no}: {field} is cleared."
+                return f"Row {self.row_no}: {field} is set to “{self.value}”."
 
 
 def create(db: Database) -> None:
-    """Make the empty table."""
+    """Make the empty table; a file of an earlier version lacks it, or its last column."""
     db.run(
         sql(
             "create table if not exists decision (entity varchar, row_no integer, kind varchar,"
-            " target varchar, value varchar, record_id integer)"
+            " target varchar, value varchar, record_id integer, named varchar default '')"
         )
     )
+    db.run(sql("alter table decision add column if not exists named varchar default ''"))
 
 
 def decide(
@@ -104,12 +111,14 @@ def decide(
     target: str = "",
     value: str = "",
     record_id: Query | None = None,
+    named: Query | None = None,
 ) -> None:
     """Keep a decision for rows; it takes the place of an earlier one of its kind.
 
     Args:
         rows: A query with a column `row_no`.
         record_id: SQL over `chosen.row_no`, for a MATCH.
+        named: The same for the name of the record, or of a CELL's field.
     """
     # A record is either one of the CRM's or none of them.
     replaced = [Kind.MATCH, Kind.NEW] if kind in (Kind.MATCH, Kind.NEW) else [kind]
@@ -125,13 +134,14 @@ def decide(
     )
     db.run(
         sql(
-            "insert into decision select {entity}, row_no, {kind}, {target}, {value}, {record_id}"
-            " from chosen order by row_no",
+            "insert into decision select {entity}, row_no, {kind}, {target}, {value}, {record_id},"
+            " {named} from chosen order by row_no",
             entity=entity,
             kind=kind.value,
             target=target,
             value=value,
             record_id=record_id or sql("null"),
+            named=named or sql("''"),
         )
     )
 
@@ -151,7 +161,7 @@ def decisions(db: Database) -> tuple[Decision, ...]:
     """All decisions, in the order of the file."""
     rows = db.records(
         sql(
-            "select entity, row_no, kind, target, value, record_id from decision"
+            "select entity, row_no, kind, target, value, record_id, named from decision"
             " order by row_no, entity, kind, target"
         )
     )
@@ -294,6 +304,44 @@ def reading(text: Query, field: Field) -> Query:
     if field.type is FieldType.LIST:
         return transforms.cleaned(text)
     return transforms.reading(transforms.cleaned(text), field)
+
+
+def check_record(db: Database, entity: Entity, record_id: int, scope: int | None) -> str:
+    """The name of a record of the CRM that a record of the file is said to be; the CRM is attached.
+
+    Args:
+        scope: For products, the price list of the import.
+
+    Raises:
+        SettingsError: There is no such record any more, or it is in another price list.
+    """
+    title = entity.labels["en"]
+    holder = name("record", f"{entity.scope}_id") if entity.scope else sql("null")
+    found = db.rows(
+        sql(
+            "select coalesce({named}, '(no name)') || ' (ID ' || record.id || ')', {holder},"
+            " record.deleted_at is not null from {t} as record where record.id = {id}"
+            " order by record.id",
+            named=name_fields_sql(entity, "record"),
+            holder=holder,
+            t=name("crm", entity.id),
+            id=record_id,
+        )
+    )
+    if not found or found[0][2]:
+        raise SettingsError(
+            f"The CRM has no {title.lower()} with ID {record_id}"
+            + (" any more: it was deleted." if found else "."),
+            where=f"{title}, ID {record_id}",
+            mend="Search for it by its name and choose one that is found.",
+        )
+    if scope is not None and found[0][1] != scope:
+        raise SettingsError(
+            f"{found[0][0]} is in another price list than this import's.",
+            where=f"{title}, ID {record_id}",
+            mend="Choose a record of the import's own price list.",
+        )
+    return str(found[0][0])
 
 
 def check_text(db: Database, field: Field, text: str) -> str:

@@ -1008,8 +1008,16 @@ class ImportSession:
         self._decide(entity, rows, Kind.ACTION, value=action.value)
 
     def decide_match(self, entity: str, rows: Sequence[int], record_id: int) -> None:
-        """Say which record of the CRM it is: one of the candidates, or one that was searched for."""
-        self._decide(entity, rows, Kind.MATCH, record_id=record_id)
+        """Say which record of the CRM it is: one of the candidates, or one that was searched for.
+
+        Raises:
+            SettingsError: There is no such record, it is deleted, or it is in another price list.
+        """
+        found = self.schema.entity(entity)
+        scope = self.settings.price_list if found.scope else None
+        with self.workspace.reading() as db:
+            named = decisions.check_record(db, found, record_id, scope)
+        self._decide(entity, rows, Kind.MATCH, record_id=record_id, named=named)
 
     def decide_new(self, entity: str, rows: Sequence[int]) -> None:
         """Say that it is none of the records found. The commit remembers it for the next file."""
@@ -1037,7 +1045,8 @@ class ImportSession:
             )
         with self.workspace.reading() as db:
             checked = decisions.check_text(db, field, text)
-        self._decide(entity, [row_no], Kind.CELL, target=target, value=checked)
+        named = self.schema.target(target).label
+        self._decide(entity, [row_no], Kind.CELL, target=target, value=checked, named=named)
 
     def undo_decisions(self, entity: str, rows: Sequence[int]) -> None:
         """Forget all decisions about records."""
@@ -1093,7 +1102,11 @@ class ImportSession:
                         "(select min(id) from {c} as c where c.record_no = chosen.row_no)",
                         c=name(f"{entity}_candidate"),
                     )
-                    decisions.decide(db, entity, records, Kind.MATCH, record_id=first)
+                    label = sql(
+                        "(select arg_min(label, id) from {c} as c where c.record_no = chosen.row_no)",
+                        c=name(f"{entity}_candidate_label"),
+                    )
+                    decisions.decide(db, entity, records, Kind.MATCH, record_id=first, named=label)
                 case Choice.ADD_NEW:
                     decisions.decide(db, entity, records, Kind.NEW)
                 case _:
@@ -1116,6 +1129,7 @@ class ImportSession:
         target: str = "",
         value: str = "",
         record_id: int | None = None,
+        named: str = "",
     ) -> None:
         with self.writing() as db, db.atomic():
             decisions.decide(
@@ -1126,6 +1140,7 @@ class ImportSession:
                 target=target,
                 value=value,
                 record_id=sql("{id}", id=record_id),
+                named=sql("{named}", named=named),
             )
         self._decided()
 

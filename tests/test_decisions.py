@@ -158,6 +158,46 @@ def test_this_is_that_one(workspace: Workspace) -> None:
     assert ["Acme Intl."] == values(workspace, "name")
 
 
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_chosen_record_must_be_there(workspace: Workspace, *, gone: bool) -> None:
+    """A record that was never there, or that was deleted, is refused when it is chosen."""
+    batch = committed(workspace, [("Acme", "1")])
+    if gone:
+        workspace.undo(batch.id)
+    session = loaded(workspace, [("Beta", "9")])
+
+    with pytest.raises(SettingsError, match="no company with ID") as caught:
+        session.decide_match("company", [2], 1 if gone else 7)
+
+    assert gone == ("it was deleted" in caught.value.message)
+    assert 0 == session.decision_count()
+
+
+def test_a_decision_names_the_record_and_the_field(workspace: Workspace) -> None:
+    committed(workspace, [("Acme", "1")])
+    session = loaded(workspace, [("Beta", "9")])
+
+    session.decide_match("company", [2], 1)
+    session.decide_cell("company", 2, "company.code", "5")
+    session.decide_cell("company", 2, "company.category", "")
+
+    assert [
+        "Row 2: Company: Category is cleared.",
+        "Row 2: Company: Code is set to “5”.",
+        "Row 2: it is Acme (ID 1).",
+    ] == [decision.label for decision in session.decisions()]
+
+
+def test_a_value_that_is_new_in_its_list_is_a_note_and_no_problem(workspace: Workspace) -> None:
+    session = loaded(workspace, [("Acme", "1", "Customer")])
+
+    detail = session.preview().detail(2)[0]
+
+    assert () == detail.problems
+    assert 1 == len(detail.notes)
+    assert "“Customer”: This value is new" in detail.notes[0]
+
+
 def test_two_records_cannot_both_be_the_same_one(workspace: Workspace) -> None:
     committed(workspace, [("Acme", "1")])
     session = loaded(workspace, [("Acme", "9"), ("Acme 2", "8")])
