@@ -40,6 +40,7 @@ class IssueCode(StrEnum):
     OPTED_OUT = "opted-out"
     FIELD_MISSING = "field-missing"
     AMBIGUOUS_NUMBER = "ambiguous-number"
+    DECISION_LOST = "decision-lost"
 
 
 @dataclass(frozen=True)

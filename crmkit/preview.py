@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from crmkit.database import Database
-from crmkit.decisions import decisions
+from crmkit.decisions import SEPARATOR, decisions
 from crmkit.entities import Entity
 from crmkit.errors import Level
 from crmkit.matching import Matcher, name_fields_sql
@@ -531,25 +531,24 @@ def _compare_children(
     )
     for slot, value in removed:
         values[slot].setdefault("removed", []).append(value)
-    labels = {
-        cell.target.slot.id: cell.target.labels["en"]
+    targets = {
+        cell.target.id: cell.target
         for cell in matcher.cells.of(entity)
-        if cell.target.slot is not None
+        if cell.target.multiple and cell.target.child and cell.target.child.id == child_id
     }
     comparisons = []
-    for slot, label in labels.items():
-        if slot not in values:
-            continue
-        existing, added = values[slot].get("before", []), values[slot].get("after", [])
-        kept = [value for value in existing if value not in values[slot].get("removed", [])]
-        said = values[slot].get("incoming", [])
+    for target in targets.values():
+        found = values.get(target.slot.id if target.slot else "", {})
+        existing, added = found.get("before", []), found.get("after", [])
+        kept = [value for value in existing if value not in found.get("removed", [])]
         comparisons.append(
             Comparison(
-                label,
-                "; ".join(existing) or None,
-                "; ".join(said) or None,
-                "; ".join(kept + added) or None,
+                target.labels["en"],
+                SEPARATOR.join(existing) or None,
+                SEPARATOR.join(found.get("incoming", [])) or None,
+                SEPARATOR.join(kept + added) or None,
                 kept + added != existing,
+                target.id,
             )
         )
     return comparisons

@@ -69,6 +69,7 @@ from crmkit.mapping import CHOSEN, ColumnMapping, Mapping
 from crmkit.plan import Balance, Plan, balance, make_plan, outline
 from crmkit.preview import RecordDetail, RowFilter
 from crmkit.price_lists import PriceList
+from crmkit.records import by_hand
 from crmkit.selections import Combination, Selection
 from crmkit.settings import Action, Settings
 from crmkit.sources import Layout, Source
@@ -1026,26 +1027,25 @@ class ImportSession:
     def decide_cell(self, entity: str, row_no: int, target: str, text: str) -> None:
         """Set one cell of a record's outcome by hand; an empty text clears it.
 
+        Phones and the like take several values with semicolons between them; what is set is then
+        all that the record has there.
+
         Raises:
             SettingsError: The field cannot be set by hand, or the text cannot be read as its type.
         """
         plan = outline(self._cells(), self.mapping, self.schema, revision=0)
-        columns = {
-            f"{entity}.{column.id}": column.field
-            for column in plan.shapes[entity].columns
-            if column.field is not None
-        }
-        field = columns.get(target)
-        if field is None:
+        if entity not in plan.shapes or target not in by_hand(
+            plan.matchers[entity], plan.shapes[entity]
+        ):
             raise SettingsError(
                 "This cell cannot be set by hand.",
                 where=target,
-                mend="Choose a field of the record that the file fills; phones and the like are"
-                " changed in the file.",
+                mend="Choose a field of the record that the file fills.",
             )
+        found = self.schema.target(target)
         with self.workspace.reading() as db:
-            checked = decisions.check_text(db, field, text)
-        named = self.schema.target(target).label
+            checked = decisions.check_cell(db, found, text)
+        named = found.label
         self._decide(entity, [row_no], Kind.CELL, target=target, value=checked, named=named)
 
     def undo_decisions(self, entity: str, rows: Sequence[int]) -> None:
