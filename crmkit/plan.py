@@ -218,8 +218,6 @@ def _plan_entity(db: Database, plan: Plan, matcher: Matcher, progress: Progress)
         group_roots(db, matcher, plan.matchers.get(entity.named_after))
         progress(0.3, f"Looking the {many} up")
     edits = _decide(db, matcher, plan)
-    if any(field.id == "country" for field in entity.fields) and not entity.parent:
-        _make_country(db, matcher, plan.shapes[entity.id])
     progress(0.6, f"Working out the {many}")
     _work_out(db, matcher, plan, edits)
 
@@ -278,6 +276,8 @@ def _work_out(db: Database, matcher: Matcher, plan: Plan, edits: Sequence[str]) 
     make_before(db, matcher, shape)
     report_opt_outs(db, matcher, shape)
     make_after(db, matcher, shape, edits)
+    if any(f.id == "country" for f in matcher.entity.fields) and not matcher.entity.parent:
+        _make_country(db, matcher, shape)
     for child in children(matcher):
         make_children(db, matcher, child)
     _make_records(db, matcher)
@@ -538,32 +538,30 @@ def _make_country(db: Database, matcher: Matcher, shape: Shape) -> None:
 
     It is the country that the company will have, so that the next import reads them alike.
     """
-    has_column = any(column.id == "country" for column in shape.columns)
-    overwrites = matcher.action in (Action.REPLACE, Action.ADD)
-    own = sql("item.code") if has_column else sql("cast(null as varchar)")
-    known = sql("known_item.code")
+    country = sql("item.id = known.country_id")
+    if any(column.id == "country" for column in shape.columns):
+        country = sql(
+            "item.list = 'country' and item.name = case when after.record_no is not null"
+            " then after.country when before.record_no is not null then before.country"
+            " else incoming.country end"
+        )
     db.run(
         sql(
             """
             create or replace temp table {iso} as
-            select match.record_no, coalesce({first}, {second}) as iso
+            select match.record_no, min(item.code) as iso
             from {match} as match
+            left join {after} as after on after.record_no = match.record_no
+            left join {before} as before on before.record_no = match.record_no
             left join {incoming} as incoming on incoming.record_no = match.record_no
-            {item}
             left join {known} as known on known.id = match.match_id
-            left join crm.list_item as known_item on known_item.id = known.country_id
+            left join crm.list_item as item on {country}
+            group by match.record_no
             """,
             iso=matcher.table("iso"),
-            first=own if overwrites else known,
-            second=known if overwrites else own,
-            match=matcher.table("match"),
-            incoming=matcher.table("incoming"),
-            item=sql(
-                "left join crm.list_item as item on item.list = 'country' and item.name = incoming.country"
-            )
-            if has_column
-            else sql(""),
+            country=country,
             known=name("crm", matcher.entity.id),
+            **{kind: matcher.table(kind) for kind in ("match", "after", "before", "incoming")},
         )
     )
 
