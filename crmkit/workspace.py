@@ -47,7 +47,8 @@ from crmkit import (
     workbooks,
 )
 from crmkit.backup import backup
-from crmkit.commit import BatchHeader, BatchKind, check_fresh, commit, written_counts
+from crmkit.batches import BatchHeader, BatchKind, written_counts
+from crmkit.commit import check_fresh, commit
 from crmkit.consequences import Consequences, Effects
 from crmkit.crm import Preferences
 from crmkit.database import Database, in_memory, opened
@@ -146,6 +147,8 @@ class Workspace:
         self.path = path
         self.crm_path = path / "crm.duckdb"
         self._facts: tuple[object, _Facts] | None = None
+        self._running: Database | None = None
+        self._cancelled = threading.Event()
 
     @classmethod
     def create(cls, path: str | Path, *, preferences: Preferences | None = None) -> Workspace:
@@ -334,6 +337,8 @@ class Workspace:
             SettingsError: There is no such batch, or it is undone already.
             StalePlanError: The CRM changed since the preview.
         """
+        self._cancelled.clear()
+        progress = _stoppable(progress, self._cancelled)
         preview = self.undo_preview(batch_id)
         if not preview.changes_anything:
             raise SettingsError(
@@ -346,11 +351,12 @@ class Workspace:
             kind=BatchKind.UNDO,
             undoes=batch_id,
         )
-        with self.writing() as db:
-            check_revision(db, preview.revision if revision is None else revision)
+
+        def write(db: Database) -> None:
             schema = crm.load_schema(db)
-            done = undo(db, schema, batch_id, header, progress=_after_backup(progress))
-        return self.batch(done)
+            undo(db, schema, batch_id, header, progress=_after_backup(progress))
+
+        return self._write(write, header, preview.revision if revision is None else revision)
 
     def delete_preview(
         self, selection_id: int, dependents: Dependents = Dependents.DELETE
@@ -373,14 +379,49 @@ class Workspace:
         Raises:
             StalePlanError: The CRM changed since the preview.
         """
+        self._cancelled.clear()
+        progress = _stoppable(progress, self._cancelled)
         with self.reading() as db:
             title = f"delete: {selections.selection(db, preview.selection_id).name}"
         header = replace(self._header(title, progress), kind=BatchKind.DELETE)
-        with self.writing() as db:
-            check_revision(db, preview.revision)
-            schema = crm.load_schema(db)
-            done = delete(db, schema, preview, header, progress=_after_backup(progress))
-        return self.batch(done)
+
+        def write(db: Database) -> None:
+            delete(db, crm.load_schema(db), preview, header, progress=_after_backup(progress))
+
+        return self._write(write, header, preview.revision)
+
+    def cancel(self) -> None:
+        """Stop an undo or a deletion that runs in another thread; it raises CancelledError there."""
+        self._cancelled.set()
+        if (running := self._running) is not None:
+            running.interrupt()
+
+    def _write(
+        self, write: Callable[[Database], None], header: BatchHeader, revision: int
+    ) -> Batch:
+        """Write a batch on the state of the CRM that was previewed; `cancel` may stop it."""
+        try:
+            with self.writing() as db:
+                check_revision(db, revision)
+                self._running = db
+                try:
+                    write(db)
+                finally:
+                    # Closing the file is not to be stopped any more.
+                    self._running = None
+        except (StorageError, CancelledError):
+            # It may be in the CRM already, as when the disk is too full to close the file.
+            if not (done := self._batch_with(header.backup)):
+                raise
+            log.warning("the batch is in the CRM, but the rest failed", exc_info=True)
+            return done
+        done = self._batch_with(header.backup)
+        assert done is not None
+        return done
+
+    def _batch_with(self, backup: str) -> Batch | None:
+        """The batch before which a backup was made, of which each has its own."""
+        return next((batch for batch in self.batches() if batch.backup == backup), None)
 
     def _header(self, source: str, progress: Progress) -> BatchHeader:
         """Back the CRM up, and begin the header of a batch that is no import."""
@@ -388,7 +429,7 @@ class Workspace:
         now = datetime.now().replace(microsecond=0)
         label = uuid.uuid4().hex[:4]
         copy = backup(self.crm_path, self.path / "backups", at=now, label=label)
-        return BatchHeader("", now, getpass.getuser(), source, "", 0, "{}", "{}", "[]", copy.name)
+        return BatchHeader(now, getpass.getuser(), source, backup=copy.name)
 
     def selections(self, batch_id: int | None = None) -> tuple[Selection, ...]:
         """The selections recorded, newest first; of one batch when it is given."""
@@ -860,7 +901,9 @@ class ImportSession:
             layout = Layout(sheet=layout.sheet, header_row=header_row)
         self._cancelled.clear()
         with self.writing() as db:
-            staged = staging.land(db, source, layout, progress=self._stoppable(progress))
+            staged = staging.land(
+                db, source, layout, progress=_stoppable(progress, self._cancelled)
+            )
             db.run(sql("delete from left_out"))
             db.run(sql("delete from decision"))
             suggested = suggestions.suggest(db, staged, self.schema)
@@ -996,7 +1039,7 @@ class ImportSession:
                         settings=chosen,
                         schema=schema,
                         preferences=preferences,
-                        progress=self._stoppable(progress),
+                        progress=_stoppable(progress, self._cancelled),
                     )
                     return consequences.effects(db, plan)
                 finally:
@@ -1217,7 +1260,7 @@ class ImportSession:
                 settings=self.settings,
                 schema=schema,
                 preferences=preferences,
-                progress=self._stoppable(progress),
+                progress=_stoppable(progress, self._cancelled),
             )
         self._save(plan=json.dumps({"fingerprint": fingerprint, "revision": plan.revision}))
 
@@ -1305,7 +1348,7 @@ class ImportSession:
                     mend="Look at the new preview and import again.",
                 )
             plan = self._outline()
-            stoppable = self._stoppable(progress)
+            stoppable = _stoppable(progress, self._cancelled)
             now = datetime.now().replace(microsecond=0)
             copy = None
             if back_up:
@@ -1349,21 +1392,13 @@ class ImportSession:
         """A failure after the commit went through, as on closing the files, is not the commit's."""
         try:
             yield
-        except StorageError:
+        except (StorageError, CancelledError):
             if self._find_batch() is None:
                 raise
             log.warning("the batch is in the CRM, but the rest failed", exc_info=True)
             self._state["step"] = "result"
 
     # --- its state -------------------------------------------------------------------------
-
-    def _stoppable(self, progress: Progress) -> Progress:
-        def report(fraction: float, text: str) -> None:
-            if self._cancelled.is_set():
-                raise CancelledError("The work was stopped.", mend="Nothing was changed.")
-            progress(fraction, text)
-
-        return report
 
     def _save(self, **changes: str | int) -> None:
         with self._lock:
@@ -1415,6 +1450,15 @@ def _batches(db: Database, schema: Schema, import_id: str | None = None) -> tupl
         row["kind"] = BatchKind(row["kind"])
         found.append(Batch(**row, undone_by=undone.get(row["id"])))
     return tuple(b for b in found if import_id is None or b.import_id == import_id)
+
+
+def _stoppable(progress: Progress, cancelled: threading.Event) -> Progress:
+    def report(fraction: float, text: str) -> None:
+        if cancelled.is_set():
+            raise CancelledError("The work was stopped.", mend="Nothing was changed.")
+        progress(fraction, text)
+
+    return report
 
 
 def _after_backup(progress: Progress) -> Progress:

@@ -143,6 +143,25 @@ def test_not_the_same_is_remembered_for_the_next_file(workspace: Workspace) -> N
     assert 2 == again.preview().sql("select match_id from company_record")["match_id"][0]
 
 
+def test_not_the_same_is_forgotten_with_its_batch(workspace: Workspace) -> None:
+    """An undo of the import takes it back, an undo of that undo brings it again."""
+    committed(workspace, [("Acme", "1")])
+    session = loaded(workspace, [("Acme", "9")])
+    session.decide_new("company", [2])
+    session.preview()
+    batch = session.commit()
+
+    undone = workspace.undo(batch.id)
+    matched = (
+        loaded(workspace, [("Acme", "9")]).preview().sql("select match_id from company_record")
+    )
+    workspace.undo(undone.id)
+    again = loaded(workspace, [("Acme", "9")]).preview().sql("select match_id from company_record")
+
+    assert [1] == matched["match_id"].tolist()
+    assert [2] == again["match_id"].tolist()
+
+
 def test_this_is_that_one(workspace: Workspace) -> None:
     """A record that was not found is given one of the CRM that was searched for."""
     committed(workspace, [("Acme International", "1")])
