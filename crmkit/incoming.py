@@ -40,6 +40,7 @@ class IssueCode(StrEnum):
     OPTED_OUT = "opted-out"
     FIELD_MISSING = "field-missing"
     AMBIGUOUS_NUMBER = "ambiguous-number"
+    OTHER_CURRENCY = "other-currency"
     DECISION_LOST = "decision-lost"
 
 
@@ -237,7 +238,7 @@ def _value(cell: Cell, cells: Cells) -> Query:
         value = sql(
             "case when {lost} then {mended} else {v} end", lost=lost, mended=mended, v=value
         )
-    unusable = join(" or ", (fault.condition for fault in _faults(cell)))
+    unusable = join(" or ", (fault.condition for fault in _faults(cell, cells)))
     return sql("case when {unusable} then null else {v} end", unusable=unusable, v=value)
 
 
@@ -252,7 +253,7 @@ class _Fault:
     mend: Query
 
 
-def _faults(cell: Cell) -> list[_Fault]:
+def _faults(cell: Cell, cells: Cells) -> list[_Fault]:
     """What makes a cell unusable."""
     text, field = name("raw", cell.column), cell.target.field
     faults = [
@@ -322,6 +323,27 @@ def _faults(cell: Cell) -> list[_Fault]:
                     text=text,
                 ),
                 sql("'Settings: choose the number format of the file.'"),
+            )
+        )
+    if field.money and cells.settings.price_list is not None:
+        currency = sql(
+            "(select currency from crm.price_list where id = {id})", id=cells.settings.price_list
+        )
+        faults.append(
+            _Fault(
+                IssueCode.OTHER_CURRENCY,
+                Level.ERROR,
+                transforms.currency_clash(text, currency),
+                sql(
+                    "'This price is not in ' || {currency} || ', the currency of the price list."
+                    " It is left empty.'",
+                    currency=currency,
+                ),
+                sql(
+                    "'Give the price in ' || {currency} || ' in the file, or import the row into a"
+                    " price list in its own currency.'",
+                    currency=currency,
+                ),
             )
         )
     child, slot = cell.target.child, cell.target.slot
@@ -571,7 +593,7 @@ def make_issues(db: Database, cells: Cells) -> None:
 
 def _noted(cell: Cell, cells: Cells) -> list[_Fault]:
     """What makes a cell unusable, and lost zeros."""
-    faults = _faults(cell)
+    faults = _faults(cell, cells)
     if (zeros := _lost_zeros(cell, cells)) is not None:
         restored = cells.settings.restore_zeros
         faults.append(

@@ -43,6 +43,7 @@ LAYERS: Final = (
     "consequences",
     "preview",
     "backup",
+    "batches",
     "commit",
     "undo",
     "deletion",
