@@ -4,7 +4,9 @@
 
 Every figure comes from a process of its own. What counts is the ratio to the floor: seconds depend on
 the machine. The floor is: reading the same CSV into a table, one hash join of the two files, and
-inserting every row that the commit inserts, in all tables and in their whole width.
+inserting every row that the commit inserts, in all tables and in their whole width. "csv, settings"
+is the import with every setting in use, "csv, decisions" the one with 10,000 decisions; both are
+compared with the floor of the plain import.
 """
 
 from __future__ import annotations
@@ -18,22 +20,35 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
 import psutil
 
-from crmkit import generator
+from crmkit import decisions, generator
 from crmkit.database import opened
+from crmkit.decisions import Kind
 from crmkit.entities import COMPANY, PERSON, SCHEMA, Child, Entity
 from crmkit.preview import RowFilter
-from crmkit.settings import Action, Settings
+from crmkit.settings import (
+    Action,
+    ChildAction,
+    FieldRule,
+    ListRule,
+    NumberFormat,
+    Privacy,
+    Settings,
+    UnknownItem,
+    Write,
+)
 from crmkit.sql import Query, name, sql
-from crmkit.workspace import Workspace
+from crmkit.workspace import ImportSession, Workspace
 
 _SIZES: Final = (10_000, 100_000, 1_000_000)
 _LARGEST_WORKBOOK: Final = 100_000
 _STEPS: Final = ("load", "map + match", "plan", "first page", "deep page", "commit")
+_DECISIONS: Final = 10_000
 _MATCHING: Final = ("Reading", "Bringing", "Looking")
 
 
@@ -59,17 +74,74 @@ class Clock:
             self.peak_mb = max(self.peak_mb, self._process.memory_info().rss / 1e6)
 
 
-def measure_import(folder: Path, incoming: Path) -> dict[str, Any]:
+class Use(StrEnum):
+    """How much of what an import can do is made use of."""
+
+    PLAIN = "plain"
+    SETTINGS = "settings"
+    DECISIONS = "decisions"
+
+
+_PLAIN: Final = (
+    Settings()
+    .with_rule(COMPANY, match_key="number", action=Action.REPLACE)
+    .with_rule(PERSON, match_key="email", action=Action.MERGE)
+)
+_EVERY_SETTING: Final = (
+    Settings(
+        blanks_clear=True,
+        search_everywhere=True,
+        phones=ChildAction.REPLACE,
+        links=ChildAction.REPLACE,
+        restore_zeros=True,
+        number_format=NumberFormat.COMMA,
+        privacy=Privacy(legal_basis="Consent", comment="Asked at the fair"),
+        lists={
+            "category": ListRule(unknown=UnknownItem.DEFAULT, values={"Kunde": "Customer"}),
+            "business": ListRule(unknown=UnknownItem.BLANK, values={"Bank": "Finance"}),
+            "position": ListRule(unknown=UnknownItem.ADD),
+        },
+        fields={
+            "company.department": FieldRule(write=Write.IF_EMPTY),
+            "company.postal.city": FieldRule(write=Write.ALWAYS, blank_clears=False),
+            "person.title": FieldRule(write=Write.NEVER),
+            "person.first_name": FieldRule(write=Write.ALWAYS),
+        },
+    )
+    .with_rule(COMPANY, match_key="number", action=Action.REPLACE)
+    .with_rule(PERSON, match_key="email", action=Action.REPLACE)
+)
+
+
+def decide(session: ImportSession, count: int = _DECISIONS) -> None:
+    """Decide about that many records of a file, in every way that there is."""
+    fifth = min(count, session.staged.row_count) // 5
+    ways: list[tuple[str, Kind, dict[str, Any]]] = [
+        ("person", Kind.ACTION, {"value": Action.REPLACE.value}),
+        ("company", Kind.ACTION, {"value": Action.SKIP.value}),
+        ("person", Kind.NEW, {}),
+        ("person", Kind.MATCH, {"record_id": sql("chosen.row_no - 1")}),
+        ("person", Kind.CELL, {"target": "person.first_name", "value": "Ann"}),
+    ]
+    with session.writing() as db, db.atomic():
+        for number, (entity, kind, what) in enumerate(ways):
+            rows = sql(
+                "select row_no from staged order by row_no limit {n} offset {first}",
+                n=fifth,
+                first=number * fifth,
+            )
+            decisions.decide(db, entity, rows, kind, **what)
+
+
+def measure_import(folder: Path, incoming: Path, use: Use = Use.PLAIN) -> dict[str, Any]:
     """Import a file into a CRM of equal size, half of it known, and time each step."""
     workspace = Workspace.open(folder / "workspace")
     clock = Clock()
     session = workspace.new_import()
     clock.time("load", lambda: session.load(incoming))
-    session.settings = (
-        Settings()
-        .with_rule(COMPANY, match_key="number", action=Action.REPLACE)
-        .with_rule(PERSON, match_key="email", action=Action.MERGE)
-    )
+    session.settings = _EVERY_SETTING if use is Use.SETTINGS else _PLAIN
+    if use is Use.DECISIONS:
+        decide(session)
     marks: list[tuple[str, float]] = []
     started = time.perf_counter()
     preview = session.preview(
@@ -198,14 +270,17 @@ def _measure_size(folder: Path, rows: int) -> list[list[str]]:
     if "xlsx" in endings:
         _in_process({"do": "workbook", "folder": str(folder)})
     floor: dict[str, Any] = {}
-    for ending in endings:
+    measured = [(ending, Use.PLAIN) for ending in endings]
+    measured += [("csv", Use.SETTINGS), ("csv", Use.DECISIONS)]
+    for ending, use in measured:
         crm.write_bytes(kept)
-        found = _in_process({"do": "import", "folder": str(folder), "ending": ending})
+        found = _in_process({"do": "import", "folder": str(folder), "ending": ending, "use": use})
         if not floor:
             case = {"do": "floor", "folder": str(folder), "batch": found["batch"]}
             floor = _in_process(case)
         bare = sum(floor["seconds"].values())
-        lines.append(_figures(rows, ending, found, sum(found["seconds"].values()) / bare))
+        source = ending if use is Use.PLAIN else f"csv, {use}"
+        lines.append(_figures(rows, source, found, sum(found["seconds"].values()) / bare))
     lines.append(_figures(rows, "floor", floor, 1.0))
     return lines
 
@@ -218,7 +293,7 @@ def _run_case(case: dict[str, Any]) -> dict[str, Any]:
         case "workbook":
             generator.workbook_of(folder / "incoming.csv", folder / "incoming.xlsx")
         case "import":
-            return measure_import(folder, folder / f"incoming.{case['ending']}")
+            return measure_import(folder, folder / f"incoming.{case['ending']}", Use(case["use"]))
         case "floor":
             return measure_floor(
                 folder,
@@ -248,7 +323,7 @@ def _figures(rows: int, source: str, found: dict[str, Any], ratio: float) -> lis
 
 
 def _line(cells: list[str]) -> str:
-    return "  ".join(f"{cell:>12}" for cell in cells) + "\n"
+    return "  ".join(f"{cell:>14}" for cell in cells) + "\n"
 
 
 if __name__ == "__main__":

@@ -6,13 +6,17 @@ from the CRM inside the same transaction, and a difference undoes everything.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 from crmkit import crm
+from crmkit.batches import (
+    BatchHeader,
+    insert_batch,
+    record_selections,
+    remove,
+    written_counts,
+)
 from crmkit.database import Database
 from crmkit.entities import Child, Entity, FieldType, Slot
 from crmkit.errors import CommitError, StalePlanError
@@ -21,41 +25,6 @@ from crmkit.records import Column, Shape, children, slot_child
 from crmkit.sql import Query, join, name, names, sql
 
 Progress = Callable[[float, str], None]
-
-
-class BatchKind(StrEnum):
-    """What a batch did."""
-
-    IMPORT = "import"
-    DELETE = "delete"
-    UNDO = "undo"
-
-
-@dataclass(frozen=True)
-class BatchHeader:
-    """What a batch remembers of where it came from.
-
-    Attributes:
-        import_id: The import's; empty for a batch of another kind.
-        source: Name of the source, for people.
-        source_sha256: Fingerprint of the source's bytes.
-        mapping, settings, balance: JSON.
-        backup: Name of the backup made before.
-        undoes: The batch that it takes back.
-    """
-
-    import_id: str
-    committed_at: datetime
-    committed_by: str
-    source: str
-    source_sha256: str
-    row_count: int
-    mapping: str
-    settings: str
-    balance: str
-    backup: str
-    kind: BatchKind = BatchKind.IMPORT
-    undoes: int | None = None
 
 
 def commit(db: Database, plan: Plan, header: BatchHeader, *, progress: Progress) -> int:
@@ -108,19 +77,6 @@ def check_fresh(db: Database, plan: Plan) -> None:
         )
 
 
-def written_counts(db: Database, entity: Entity, batch: int) -> dict[str, int]:
-    """How many records of an entity a batch added and changed, counted in the attached CRM."""
-    added, changed = db.row(
-        sql(
-            "select count(*) filter (created_by_batch = {batch}),"
-            " count(*) filter (updated_by_batch = {batch}) from {t}",
-            batch=batch,
-            t=crm.table(entity.id),
-        )
-    )
-    return {"new": added, "changed": changed}
-
-
 def _write_entity(db: Database, plan: Plan, entity: Entity, batch: int, at: datetime) -> None:
     shape = plan.shapes[entity.id]
     _insert_new(db, shape, batch, at, scope=plan.matchers[entity.id].scope)
@@ -129,7 +85,7 @@ def _write_entity(db: Database, plan: Plan, entity: Entity, batch: int, at: date
     for slot, columns in shape.slots():
         _write_slot(db, shape, slot, columns, batch, at)
     for child in children(plan.matchers[entity.id]):
-        _remove_children(db, entity, child, batch, at)
+        remove(db, child, name(f"{entity.id}_{child.id}_removed"), batch, at)
         _insert_children(db, entity, child, batch, at)
 
 
@@ -321,19 +277,6 @@ def _write_slot(
     _raise_counter(db, child.id)
 
 
-def _remove_children(db: Database, entity: Entity, child: Child, batch: int, at: datetime) -> None:
-    db.run(
-        sql(
-            "update {table} as record set deleted_at = {at}, deleted_by_batch = {batch}"
-            " from {removed} as removed where record.id = removed.id",
-            table=crm.table(child.id),
-            at=at,
-            batch=batch,
-            removed=name(f"{entity.id}_{child.id}_removed"),
-        )
-    )
-
-
 def _insert_children(db: Database, entity: Entity, child: Child, batch: int, at: datetime) -> None:
     field = child.fields[0]
     value, lookup = sql("after.value"), sql("")
@@ -403,7 +346,8 @@ def _remember(db: Database, plan: Plan, batch: int) -> None:
     for entity in plan.entities:
         db.run(
             sql(
-                "insert into crm.not_same select {entity}, tag, id, {batch} from {rejected} order by tag, id",
+                "insert into crm.not_same (entity, tag, record_id, created_by_batch)"
+                " select {entity}, tag, id, {batch} from {rejected} order by tag, id",
                 entity=entity.id,
                 batch=batch,
                 rejected=name(f"{entity.id}_rejected"),
@@ -423,91 +367,13 @@ def _select(db: Database, entity: Entity, batch: int, header: BatchHeader) -> No
             t=record,
         ),
     }
-    at = header.committed_at
-    for kind, ids in members.items():
-        title = f"{entity.plural['en']} {kind} in {header.source}, {at:%Y-%m-%d %H:%M}"
-        record_selection(db, entity, title, ids, batch=batch, kind=kind, at=at)
+    record_selections(db, entity, members, batch, header, link=" in")
 
 
 def _decisions_sql() -> Query:
     return sql(
         "(select coalesce(to_json(list(d order by row_no, entity, kind, target)), '[]')"
         " from decision as d)"
-    )
-
-
-def record_selection(
-    db: Database,
-    entity: Entity,
-    title: str,
-    ids: Query,
-    *,
-    batch: int | None,
-    kind: str,
-    at: datetime,
-) -> int:
-    """Save a set of records under a name.
-
-    Args:
-        ids: Gives each member's `id` once.
-        batch: The batch that it belongs to; None for one that a person made.
-
-    Returns:
-        The selection's id.
-    """
-    selection = crm.next_id(db, "selection")
-    db.run(
-        sql(
-            "insert into crm.selection values ({id}, {name}, {entity}, {batch}, {kind}, {at})",
-            id=selection,
-            name=title,
-            entity=entity.id,
-            batch=batch,
-            kind=kind,
-            at=at,
-        )
-    )
-    db.run(
-        sql("insert into crm.selection_member select {id}, id from ({ids})", id=selection, ids=ids)
-    )
-    return selection
-
-
-def insert_batch(
-    db: Database,
-    batch: int,
-    header: BatchHeader,
-    written: dict[str, dict[str, int]],
-    *,
-    decisions: Query | None = None,
-) -> None:
-    """Record a batch, with what it wrote as counted in the CRM: entity id -> what -> how many.
-
-    Args:
-        decisions: Gives what was decided record by record, as JSON.
-    """
-    db.run(
-        sql(
-            "insert into crm.batch (id, import_id, committed_at, committed_by, source,"
-            " source_sha256, row_count, mapping, settings, balance, decisions, backup, kind, undoes,"
-            " written) select {id}, {import_id}, {at}, {by}, {source}, {sha256}, {rows}, {mapping},"
-            " {settings}, {balance}, {decisions}, {backup}, {kind}, {undoes}, {written}",
-            decisions=decisions or sql("'[]'"),
-            id=batch,
-            import_id=header.import_id,
-            at=header.committed_at,
-            by=header.committed_by,
-            source=header.source,
-            sha256=header.source_sha256,
-            rows=header.row_count,
-            mapping=header.mapping,
-            settings=header.settings,
-            balance=header.balance,
-            backup=header.backup,
-            kind=header.kind.value,
-            undoes=header.undoes,
-            written=json.dumps(written),
-        )
     )
 
 

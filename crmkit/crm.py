@@ -31,7 +31,7 @@ from crmkit.errors import SettingsError, StorageError
 from crmkit.sql import Query, join, name, sql
 from crmkit.transforms import name_key
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """Raised when the tables change; an older file is upgraded when it is opened."""
 
 _CATALOG: Final = "crm"
@@ -435,7 +435,7 @@ def _create_sql(schema: Schema) -> list[Query]:
         # What a user said is not the same: `tag` is the identity of an incoming record (matching).
         sql(
             "create table crm.not_same (entity varchar, tag uhugeint, record_id integer,"
-            " created_by_batch integer)"
+            " created_by_batch integer, undone boolean default false)"
         ),
         sql(
             "create table crm.change (batch_id integer, entity varchar, record_id integer,"

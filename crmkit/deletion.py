@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from crmkit import crm
-from crmkit.commit import BatchHeader, insert_batch, record_selection
+from crmkit.batches import BatchHeader, insert_batch, record_selections, remove, written_counts
 from crmkit.crm import Preferences
 from crmkit.database import Database
 from crmkit.entities import Child, Entity, Schema
 from crmkit.errors import CommitError, SettingsError
 from crmkit.sql import Query, join, name, sql
-from crmkit.undo import Progress, remove
+from crmkit.undo import Progress
 
 
 class Dependents(StrEnum):
@@ -108,11 +108,15 @@ def delete(
         for other in schema.entities:
             _release(db, other, batch, header)
         for other in schema.entities:
-            for kind, ids in (("deleted", "gone"), ("released", "released")):
-                title = f"{other.plural['en']} {kind}: {header.source}, {at:%Y-%m-%d %H:%M}"
-                members = sql("select id from {t}", t=_table(other, ids))
-                record_selection(db, other, title, members, batch=batch, kind=kind, at=at)
-        written = {other.id: _written(db, other, batch) for other in schema.entities}
+            members = {
+                kind: sql("select id from {t}", t=_table(other, ids))
+                for kind, ids in (("deleted", "gone"), ("released", "released"))
+            }
+            record_selections(db, other, members, batch, header, link=":")
+        written = {
+            other.id: written_counts(db, other, batch, ("removed", "changed"))
+            for other in schema.entities
+        }
         planned = {
             other.id: {"removed": plan.removed[other.id], "changed": plan.released[other.id]}
             for other in schema.entities
@@ -215,18 +219,6 @@ def _release(db: Database, entity: Entity, batch: int, header: BatchHeader) -> N
             released=_table(entity, "released"),
         )
     )
-
-
-def _written(db: Database, entity: Entity, batch: int) -> dict[str, int]:
-    removed, changed = db.row(
-        sql(
-            "select count(*) filter (deleted_by_batch = {batch}),"
-            " count(*) filter (updated_by_batch = {batch}) from {t}",
-            batch=batch,
-            t=crm.table(entity.id),
-        )
-    )
-    return {"removed": removed, "changed": changed}
 
 
 def _table(table: Entity | Child, kind: str) -> Query:

@@ -70,6 +70,7 @@ class Field:
         composed: Is not stored itself but split into other fields (a full name).
         custom: Added by this workspace's owner.
         final: A value that no import takes back: a withdrawn consent, an opt-out (`true`).
+        money: An amount in the currency of the record's scope, a price list.
     """
 
     id: str
@@ -81,6 +82,7 @@ class Field:
     composed: bool = False
     custom: bool = False
     final: str = ""
+    money: bool = False
 
 
 @dataclass(frozen=True)
@@ -963,6 +965,7 @@ PRODUCT: Final = Entity(
             _labels("Cost", "Kostprijs", "Kostpris", "Kosten", "Kostnad", "Kostpris"),
             FieldType.NUMBER,
             superoffice="product.unitcost",
+            money=True,
         ),
         Field(
             "minimum_price",
@@ -976,6 +979,7 @@ PRODUCT: Final = Entity(
             ),
             FieldType.NUMBER,
             superoffice="product.unitminimumprice",
+            money=True,
         ),
         Field(
             "list_price",
@@ -984,6 +988,7 @@ PRODUCT: Final = Entity(
             ),
             FieldType.NUMBER,
             superoffice="product.unitlistprice",
+            money=True,
         ),
         Field(
             "extra_info",

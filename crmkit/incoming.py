@@ -42,6 +42,8 @@ class IssueCode(StrEnum):
     FIELD_MISSING = "field-missing"
     AMBIGUOUS_NUMBER = "ambiguous-number"
     STEP_FAILED = "step-failed"
+    OTHER_CURRENCY = "other-currency"
+    DECISION_LOST = "decision-lost"
 
 
 @dataclass(frozen=True)
@@ -169,7 +171,9 @@ def make_cell_table(db: Database, cells: Cells) -> None:
     """
     listed = [cell for cell in cells.cells if cell.target.field.type is FieldType.LIST]
     # What is wrong with a cell is asked once, for the mark and for the value.
-    faults = {cell.column: [fault.condition for fault in _faults(cell)] for cell in cells.cells}
+    faults = {
+        cell.column: [fault.condition for fault in _faults(cell, cells)] for cell in cells.cells
+    }
     zeros = [
         lost for cell in cells.cells if (found := _lost_zeros(cell, cells)) for lost in found[:1]
     ]
@@ -268,7 +272,7 @@ class _Fault:
     mend: Query
 
 
-def _faults(cell: Cell) -> list[_Fault]:
+def _faults(cell: Cell, cells: Cells) -> list[_Fault]:
     """What makes a cell unusable."""
     text, field = name("raw", cell.column), cell.target.field
     faults = [
@@ -346,6 +350,27 @@ def _faults(cell: Cell) -> list[_Fault]:
                     text=text,
                 ),
                 sql("'Settings: choose the number format of the file.'"),
+            )
+        )
+    if field.money and cells.settings.price_list is not None:
+        currency = sql(
+            "(select currency from crm.price_list where id = {id})", id=cells.settings.price_list
+        )
+        faults.append(
+            _Fault(
+                IssueCode.OTHER_CURRENCY,
+                Level.ERROR,
+                transforms.currency_clash(text, currency),
+                sql(
+                    "'This price is not in ' || {currency} || ', the currency of the price list."
+                    " It is left empty.'",
+                    currency=currency,
+                ),
+                sql(
+                    "'Give the price in ' || {currency} || ' in the file, or import the row into a"
+                    " price list in its own currency.'",
+                    currency=currency,
+                ),
             )
         )
     child, slot = cell.target.child, cell.target.slot
@@ -621,7 +646,7 @@ def _add_step_faults(db: Database, cells: Cells) -> None:
 
 def _noted(cell: Cell, cells: Cells) -> list[_Fault]:
     """What makes a cell unusable, and lost zeros."""
-    faults = _faults(cell)
+    faults = _faults(cell, cells)
     if (zeros := _lost_zeros(cell, cells)) is not None:
         restored = cells.settings.restore_zeros
         faults.append(

@@ -198,11 +198,16 @@ def find(db: Database, matcher: Matcher) -> None:
         if not db.value(sql("select count(*) from ({wanted})", wanted=wanted)):
             return
         same.append(sql("incoming.record_no in ({wanted})", wanted=wanted))
-    if db.value(sql("select count(*) from crm.not_same where entity = {e}", e=matcher.entity.id)):
+    if db.value(
+        sql(
+            "select count(*) from crm.not_same where entity = {e} and not undone",
+            e=matcher.entity.id,
+        )
+    ):
         same.append(
             sql(
                 "not exists (from crm.not_same as other where other.entity = {e}"
-                " and other.tag = incoming.tag and other.record_id = known.id)",
+                " and other.tag = incoming.tag and other.record_id = known.id and not other.undone)",
                 e=matcher.entity.id,
             )
         )

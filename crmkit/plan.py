@@ -11,7 +11,7 @@ What a reader of the file finds afterwards, for each entity:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -19,7 +19,15 @@ from typing import Final
 from crmkit import crm, transforms
 from crmkit.cleaning import make_source
 from crmkit.database import Database
-from crmkit.decisions import apply_matches, make_decided
+from crmkit.decisions import (
+    apply_matches,
+    edited,
+    edits_join,
+    fill_cells,
+    make_decided,
+    make_edits,
+    make_standing,
+)
 from crmkit.entities import Entity, Schema
 from crmkit.errors import Level
 from crmkit.incoming import (
@@ -42,6 +50,7 @@ from crmkit.matching import (
 )
 from crmkit.records import (
     Shape,
+    by_hand,
     children,
     make_after,
     make_before,
@@ -176,6 +185,14 @@ def make_plan(
     make_list_values(db, cells)
     make_cell_table(db, cells)
     make_issues(db, cells)
+    fields = {
+        target: field
+        for entity in plan.entities
+        for target, field in by_hand(plan.matchers[entity.id], plan.shapes[entity.id]).items()
+    }
+    make_standing(db, plan.matchers.values(), fields)
+    for matcher in plan.matchers.values():
+        fill_cells(db, matcher)
     _make_problem_rows(db, plan)
     share = 0.75 / len(plan.entities)
     for number, entity in enumerate(plan.entities):
@@ -202,11 +219,9 @@ def _plan_entity(db: Database, plan: Plan, matcher: Matcher, progress: Progress)
         progress(0.0, f"Bringing the rows of the same {many} together")
         group_roots(db, matcher, plan.matchers.get(entity.named_after))
         progress(0.3, f"Looking the {many} up")
-    _decide(db, matcher, plan)
-    if any(field.id == "country" for field in entity.fields) and not entity.parent:
-        _make_country(db, matcher, plan.shapes[entity.id])
+    edits = _decide(db, matcher, plan)
     progress(0.6, f"Working out the {many}")
-    _work_out(db, matcher, plan)
+    _work_out(db, matcher, plan, edits)
 
 
 def outline(cells: Cells, mapping: Mapping, schema: Schema, *, revision: int) -> Plan:
@@ -257,12 +272,14 @@ def _balance(db: Database, entity: Entity, rows: int) -> Balance:
     )
 
 
-def _work_out(db: Database, matcher: Matcher, plan: Plan) -> None:
+def _work_out(db: Database, matcher: Matcher, plan: Plan, edits: Sequence[str]) -> None:
     shape = plan.shapes[matcher.entity.id]
     report_differences(db, matcher, shape)
     make_before(db, matcher, shape)
     report_opt_outs(db, matcher, shape)
-    make_after(db, matcher, shape)
+    make_after(db, matcher, shape, edits)
+    if any(f.id == "country" for f in matcher.entity.fields) and not matcher.entity.parent:
+        _make_country(db, matcher, shape)
     for child in children(matcher):
         make_children(db, matcher, child)
     _make_records(db, matcher)
@@ -290,12 +307,18 @@ def _make_problem_rows(db: Database, plan: Plan) -> None:
     )
 
 
-def _decide(db: Database, matcher: Matcher, plan: Plan) -> None:
-    """Make `<entity>_match`: for each incoming record its decision, the reason, and its id."""
+def _decide(db: Database, matcher: Matcher, plan: Plan) -> tuple[str, ...]:
+    """Make `<entity>_match`: for each incoming record its decision, the reason, and its id.
+
+    Returns:
+        The columns that have cells set by hand.
+    """
+    shape = plan.shapes[matcher.entity.id]
     make_decided(db, matcher)
+    edits = make_edits(db, matcher, {c.id: c.field for c in shape.columns if c.field is not None})
     find(db, matcher)
     apply_matches(db, matcher)
-    make_incoming(db, matcher, plan.shapes[matcher.entity.id])
+    make_incoming(db, matcher, shape)
     parent = matcher.entity.parent
     db.run(
         sql(
@@ -311,6 +334,7 @@ def _decide(db: Database, matcher: Matcher, plan: Plan) -> None:
                     left join {decided} as decided on decided.record_no = found.record_no
                     left join {hit} as hit on hit.record_no = found.record_no
                     left join {incoming} as incoming on incoming.record_no = found.record_no
+                    {edits}
                     left join (
                         select match_id, min(record_no) as first
                         from {hit} where hits = 1 group by match_id
@@ -327,7 +351,8 @@ def _decide(db: Database, matcher: Matcher, plan: Plan) -> None:
             match=matcher.table("match"),
             next=sql("(select next_id from crm.counter where table_id = {t})", t=matcher.entity.id),
             decision=_decision(),
-            reason=_reason(matcher),
+            reason=_reason(matcher, edits),
+            edits=edits_join(matcher, edits, "found"),
             action=matcher.action.value,
             decided=matcher.table("decided"),
             group=matcher.table("group"),
@@ -342,7 +367,8 @@ def _decide(db: Database, matcher: Matcher, plan: Plan) -> None:
             else sql(""),
         )
     )
-    _report_held_back(db, matcher)
+    _report_held_back(db, matcher, edits)
+    return edits
 
 
 def _shared_keys_sql(matcher: Matcher) -> Query:
@@ -357,8 +383,8 @@ def _shared_keys_sql(matcher: Matcher) -> Query:
     )
 
 
-def _reason(matcher: Matcher) -> Query:
-    needs = [missing for _, missing in _needed(matcher)]
+def _reason(matcher: Matcher, edits: Sequence[str]) -> Query:
+    needs = [missing for _, missing in _needed(matcher, edits)]
     action = sql("coalesce(decided.action, {rule})", rule=matcher.action.value)
     branches = [(sql("found.problem"), Reason.BAD_CELL)]
     no_company = matcher.cells.settings.no_company_name
@@ -368,7 +394,8 @@ def _reason(matcher: Matcher) -> Query:
             (sql("parent.decision in ('held_back', 'problem')"), Reason.PARENT_HELD_BACK)
         )
     elif matcher.entity.named_after:
-        needs = [*needs, sql("found.derived_name is null")]
+        derived = edited("name", sql("found.derived_name"), edits)
+        needs = [*needs, sql("{derived} is null", derived=derived)]
     branches += [
         (sql("hit.hits > 1"), Reason.AMBIGUOUS),
         (
@@ -401,8 +428,8 @@ def _reason(matcher: Matcher) -> Query:
     return sql("case {cases} else {other} end", cases=cases, other=Reason.NOT_FOUND.value)
 
 
-def _needed(matcher: Matcher) -> list[tuple[str, Query]]:
-    """What a new record needs: a field's label, and that `incoming` does not have it.
+def _needed(matcher: Matcher, edits: Sequence[str]) -> list[tuple[str, Query]]:
+    """What a new record needs: a field's label, and that neither `incoming` nor `edit` has it.
 
     Where all of it is needed, a field that is not mapped is lacking in every row; where one will do,
     it is not looked at.
@@ -413,7 +440,7 @@ def _needed(matcher: Matcher) -> list[tuple[str, Query]]:
     return [
         (
             matcher.entity.field(part).labels["en"],
-            sql("incoming.{field} is null", field=name(part))
+            sql("{v} is null", v=edited(part, sql("incoming.{field}", field=name(part)), edits))
             if f"{matcher.entity.id}.{part}" in mapped
             else sql("true"),
         )
@@ -448,7 +475,7 @@ def _decision() -> Query:
     return sql("case {cases} else 'new' end", cases=cases)
 
 
-def _report_held_back(db: Database, matcher: Matcher) -> None:
+def _report_held_back(db: Database, matcher: Matcher, edits: Sequence[str]) -> None:
     reported = (
         (
             Reason.AMBIGUOUS,
@@ -476,12 +503,12 @@ def _report_held_back(db: Database, matcher: Matcher) -> None:
                 reason=reason.value,
             )
         )
-    _report_fields_missing(db, matcher)
+    _report_fields_missing(db, matcher, edits)
 
 
-def _report_fields_missing(db: Database, matcher: Matcher) -> None:
+def _report_fields_missing(db: Database, matcher: Matcher, edits: Sequence[str]) -> None:
     """Say which of the fields that a new record needs are empty."""
-    needed = _needed(matcher)
+    needed = _needed(matcher, edits)
     if not needed:
         return  # the file has none of them: it is about known records
     title = matcher.entity.labels["en"].lower()
@@ -492,8 +519,9 @@ def _report_fields_missing(db: Database, matcher: Matcher) -> None:
         sql(
             "insert into issue select {level}, {code}, {entity}, record_no, null, null, match.key,"
             " {message} || concat_ws(' and ', {missing}) || '.', {mend}"
-            " from {match} as match left join {incoming} as incoming using (record_no)"
+            " from {match} as match left join {incoming} as incoming using (record_no) {edits}"
             " where match.reason = {reason}",
+            edits=edits_join(matcher, edits, "match"),
             level=Level.ERROR.value,
             code=IssueCode.FIELD_MISSING.value,
             entity=matcher.entity.id,
@@ -512,32 +540,30 @@ def _make_country(db: Database, matcher: Matcher, shape: Shape) -> None:
 
     It is the country that the company will have, so that the next import reads them alike.
     """
-    has_column = any(column.id == "country" for column in shape.columns)
-    overwrites = matcher.action in (Action.REPLACE, Action.ADD)
-    own = sql("item.code") if has_column else sql("cast(null as varchar)")
-    known = sql("known_item.code")
+    country = sql("item.id = known.country_id")
+    if any(column.id == "country" for column in shape.columns):
+        country = sql(
+            "item.list = 'country' and item.name = case when after.record_no is not null"
+            " then after.country when before.record_no is not null then before.country"
+            " else incoming.country end"
+        )
     db.run(
         sql(
             """
             create or replace temp table {iso} as
-            select match.record_no, coalesce({first}, {second}) as iso
+            select match.record_no, min(item.code) as iso
             from {match} as match
+            left join {after} as after on after.record_no = match.record_no
+            left join {before} as before on before.record_no = match.record_no
             left join {incoming} as incoming on incoming.record_no = match.record_no
-            {item}
             left join {known} as known on known.id = match.match_id
-            left join crm.list_item as known_item on known_item.id = known.country_id
+            left join crm.list_item as item on {country}
+            group by match.record_no
             """,
             iso=matcher.table("iso"),
-            first=own if overwrites else known,
-            second=known if overwrites else own,
-            match=matcher.table("match"),
-            incoming=matcher.table("incoming"),
-            item=sql(
-                "left join crm.list_item as item on item.list = 'country' and item.name = incoming.country"
-            )
-            if has_column
-            else sql(""),
+            country=country,
             known=name("crm", matcher.entity.id),
+            **{kind: matcher.table(kind) for kind in ("match", "after", "before", "incoming")},
         )
     )
 

@@ -14,8 +14,9 @@ from typing import Any
 import pandas as pd
 
 from crmkit.database import Database
-from crmkit.decisions import decisions
+from crmkit.decisions import SEPARATOR, decisions
 from crmkit.entities import Entity
+from crmkit.errors import Level
 from crmkit.matching import Matcher, name_fields_sql
 from crmkit.plan import Plan, Reason, Status
 from crmkit.records import Column, Shape, children
@@ -86,6 +87,7 @@ class RecordDetail:
         match_reason: Why this record of the CRM was taken for it, or why none was.
         action_reason: Why it has its status.
         problems: The issues of the row that concern it, each with its mend.
+        notes: The same for what is only worth knowing, as a value that is new in its list.
         candidates: The records of the CRM that match, where several do.
         record_no: The first of its rows; decisions are taken for it.
         rows: The rows of the file that are this record, as far as a person reads on.
@@ -103,6 +105,7 @@ class RecordDetail:
     record_no: int | None = None
     rows: tuple[int, ...] = ()
     decided: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def make_order(db: Database, plan: Plan, columns: Iterable[str], shown: RowFilter) -> int:
@@ -260,12 +263,14 @@ def _outcome(column: Column) -> Query:
 
 def _record_detail(db: Database, plan: Plan, entity: Entity, row: dict[str, Any]) -> RecordDetail:
     record_no = row[f"{entity.id}_record"]
-    problems = _problems(db, entity, row["row_no"])
+    problems, notes = _issues(db, entity, row["row_no"])
     title = entity.labels["en"]
     if row["left_out"] or record_no is None:
         reason = Reason.LEFT_OUT.label if row["left_out"] else f"The row has no {title.lower()}."
         status = Status.SKIPPED if row["left_out"] else None
-        return RecordDetail(entity.id, title, status, "", _sentence(reason), problems, (), ())
+        return RecordDetail(
+            entity.id, title, status, "", _sentence(reason), problems, (), (), notes=notes
+        )
     matcher, shape = plan.matchers[entity.id], plan.shapes[entity.id]
     (record,) = db.records(
         sql(
@@ -296,6 +301,7 @@ def _record_detail(db: Database, plan: Plan, entity: Entity, row: dict[str, Any]
         record_no,
         _rows_of(db, entity, record_no),
         _decided(db, entity, record_no),
+        notes,
     )
 
 
@@ -525,43 +531,48 @@ def _compare_children(
     )
     for slot, value in removed:
         values[slot].setdefault("removed", []).append(value)
-    labels = {
-        cell.target.slot.id: cell.target.labels["en"]
+    targets = {
+        cell.target.id: cell.target
         for cell in matcher.cells.of(entity)
-        if cell.target.slot is not None
+        if cell.target.multiple and cell.target.child and cell.target.child.id == child_id
     }
     comparisons = []
-    for slot, label in labels.items():
-        if slot not in values:
-            continue
-        existing, added = values[slot].get("before", []), values[slot].get("after", [])
-        kept = [value for value in existing if value not in values[slot].get("removed", [])]
-        said = values[slot].get("incoming", [])
+    for target in targets.values():
+        found = values.get(target.slot.id if target.slot else "", {})
+        existing, added = found.get("before", []), found.get("after", [])
+        kept = [value for value in existing if value not in found.get("removed", [])]
         comparisons.append(
             Comparison(
-                label,
-                "; ".join(existing) or None,
-                "; ".join(said) or None,
-                "; ".join(kept + added) or None,
+                target.labels["en"],
+                SEPARATOR.join(existing) or None,
+                SEPARATOR.join(found.get("incoming", [])) or None,
+                SEPARATOR.join(kept + added) or None,
                 kept + added != existing,
+                target.id,
             )
         )
     return comparisons
 
 
-def _problems(db: Database, entity: Entity, row_no: int) -> tuple[str, ...]:
+def _issues(db: Database, entity: Entity, row_no: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What is wrong with a row's record, and what is only worth knowing."""
     rows = db.rows(
         sql(
-            "select target, value, message, mend from issue where row_no = {row_no} and entity = {entity}"
-            " order by level, target, code",
+            "select level, target, value, message, mend from issue"
+            " where row_no = {row_no} and entity = {entity} order by level, target, code",
             row_no=row_no,
             entity=entity.id,
         )
     )
-    return tuple(
-        " ".join(filter(None, (f"“{value}”:" if target and value else "", message, mend)))
-        for target, value, message, mend in rows
-    )
+    told = [
+        (
+            level == Level.NOTE,
+            " ".join(filter(None, (f"“{value}”:" if target and value else "", message, mend))),
+        )
+        for level, target, value, message, mend in rows
+    ]
+    problems, notes = (tuple(text for only, text in told if only is kind) for kind in (False, True))
+    return problems, notes
 
 
 def _candidates(db: Database, entity: Entity, record_no: int) -> tuple[Candidate, ...]:

@@ -18,7 +18,7 @@ from crmkit import transforms
 from crmkit.crm import record_sql
 from crmkit.database import Database
 from crmkit.decisions import actions as decided_actions
-from crmkit.decisions import make_edits
+from crmkit.decisions import edited, edits_join, set_children
 from crmkit.entities import Child, Entity, Field, FieldType, Form, Slot
 from crmkit.errors import Level
 from crmkit.incoming import Cell, IssueCode, cells_sql
@@ -97,6 +97,17 @@ def make_shape(matcher: Matcher) -> Shape:
         if field_id not in known and (default or field_id == "name")
     ]
     return Shape(entity, tuple(columns))
+
+
+def by_hand(matcher: Matcher, shape: Shape) -> dict[str, Field]:
+    """The cells of an entity's outcome that can be set by hand: target -> field."""
+    single = {
+        f"{shape.entity.id}.{column.id}": column.field
+        for column in shape.columns
+        if column.field is not None
+    }
+    cells = matcher.cells.of(shape.entity)
+    return single | {c.target.id: c.target.field for c in cells if c.target.multiple}
 
 
 def make_incoming(db: Database, matcher: Matcher, shape: Shape) -> None:
@@ -267,8 +278,12 @@ def make_before(db: Database, matcher: Matcher, shape: Shape) -> None:
     )
 
 
-def make_after(db: Database, matcher: Matcher, shape: Shape) -> None:
-    """Make `<entity>_after`: the changed records, then the new ones. The only place that decides a cell."""
+def make_after(db: Database, matcher: Matcher, shape: Shape, edits: Sequence[str]) -> None:
+    """Make `<entity>_after`: the changed records, then the new ones. The only place that decides a cell.
+
+    Args:
+        edits: The columns that have cells set by hand.
+    """
     replacing = replace(matcher, action=Action.REPLACE)
     if any(_clears(replacing, column) for column in shape.columns):
         db.run(
@@ -280,13 +295,12 @@ def make_after(db: Database, matcher: Matcher, shape: Shape) -> None:
                 unknown=IssueCode.UNKNOWN_ITEM.value,
             )
         )
-    edited = make_edits(db, matcher, {c.id: c.field for c in shape.columns if c.field is not None})
     actions = decided_actions(db, matcher)
     merged = [
-        _edited(column, _by_record(matcher, shape, column, actions), edited)
+        edited(column.id, _by_record(matcher, shape, column, actions), edits)
         for column in shape.columns
     ]
-    added = [_edited(column, _added(matcher, column), edited) for column in shape.columns]
+    added = [edited(column.id, _added(matcher, column), edits) for column in shape.columns]
     changes = join(
         " or ",
         (
@@ -294,12 +308,6 @@ def make_after(db: Database, matcher: Matcher, shape: Shape) -> None:
             for value, column in zip(merged, shape.columns, strict=True)
         ),
     )
-    edits = sql("")
-    if edited:
-        edits = sql(
-            "left join {edit} as edit on edit.record_no = match.record_no",
-            edit=matcher.table("edit"),
-        )
     db.run(
         sql(
             """
@@ -319,7 +327,7 @@ def make_after(db: Database, matcher: Matcher, shape: Shape) -> None:
             {edits}
             """,
             after=matcher.table("after"),
-            edits=edits,
+            edits=edits_join(matcher, edits, "match"),
             merged=_columns(shape, merged),
             added=_columns(shape, added),
             before=matcher.table("before"),
@@ -344,18 +352,6 @@ def _by_record(matcher: Matcher, shape: Shape, column: Column, actions: Sequence
         for action in actions
     )
     return sql("case match.action {cases} end", cases=join(" ", cases))
-
-
-def _edited(column: Column, value: Query, edited: Sequence[str]) -> Query:
-    """A cell that the user set by hand, else what was worked out."""
-    if column.id not in edited:
-        return value
-    return sql(
-        "case when edit.{is_set} then edit.{c} else {value} end",
-        is_set=name(f"{column.id}?"),
-        c=name(column.id),
-        value=value,
-    )
 
 
 def _merged(matcher: Matcher, shape: Shape, column: Column) -> Query:
@@ -677,6 +673,7 @@ def make_children(db: Database, matcher: Matcher, child: Child) -> None:
             replaces=rule is ChildAction.REPLACE,
         )
     )
+    set_children(db, matcher, child)
 
 
 def _record_country(entity: Entity) -> Query:

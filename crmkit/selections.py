@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from crmkit import crm, workbooks
-from crmkit.commit import record_selection
+from crmkit.batches import record_selection
 from crmkit.database import Database
 from crmkit.entities import Child, Entity, Field, FieldType, Schema, Slot, Target
 from crmkit.errors import SettingsError

@@ -155,11 +155,7 @@ def land(db: Database, source: Source, layout: Layout, *, progress: Progress) ->
                 mend=f"{_notes_on_rejected(db, rejected)[0]}. Export the contacts again.",
             )
         if not rows:
-            raise SourceError(
-                "There are no rows below the headers.",
-                where=f"{source.path.name}{f', sheet {layout.sheet}' if layout.sheet else ''}",
-                mend="Choose another sheet, or set the header row.",
-            )
+            raise _no_rows(db, source, layout, rejected)
         notes = (
             *program_notes,
             *_notes_on_layout(source, layout),
@@ -502,6 +498,26 @@ def _notes_on_layout(source: Source, layout: Layout) -> list[str]:
         unread = [sheet.name for sheet in source.sheets if sheet.name != source.member]
         notes.append(f"{source.member} is read; not read are: {some(unread, 10)}")
     return notes
+
+
+def _no_rows(db: Database, source: Source, layout: Layout, rejected: int) -> SourceError:
+    where = f"{source.path.name}{f', sheet {layout.sheet}' if layout.sheet else ''}"
+    if not rejected:
+        return SourceError(
+            "There are no rows below the headers.",
+            where=where,
+            mend="Choose another sheet, or set the header row.",
+        )
+    number, reason = db.row(
+        sql("select row_no, reason from {t} order by row_no limit 1", t=_REJECTED)
+    )
+    return SourceError(
+        f"None of the {rejected:,} rows below the headers can be read. The first: {reason}."
+        if rejected > 1
+        else f"The only row below the headers cannot be read: {reason}.",
+        where=f"{where}, row {number}",
+        mend="Mend that row in the file, or choose the delimiter and the header row yourself.",
+    )
 
 
 def _notes_on_rejected(db: Database, rejected: int) -> list[str]:

@@ -76,6 +76,17 @@ ZIP_LENGTHS: Final = {"NO": 4, "DK": 4, "SE": 5, "DE": 5, "FI": 5}
 
 _CODES: Final = "EUR|NOK|SEK|DKK|ISK|GBP|USD|CHF|PLN|CZK|HUF|RON|BGN|CAD|AUD|NZD|JPY|CNY|INR|SGD|HKD|ZAR|TRY|BRL"
 _CURRENCY: Final = rf"(?:\p{{Sc}}|%|kr\.?|{_CODES})"
+_SHOWN_CURRENCY: Final = rf"\p{{Sc}}|kr|{_CODES}"
+_SIGNS: Final = {
+    "€": ["EUR"],
+    "£": ["GBP"],
+    "$": ["USD", "CAD", "AUD", "NZD", "SGD", "HKD"],
+    "¥": ["JPY", "CNY"],
+    "₹": ["INR"],
+    "₺": ["TRY"],
+    "KR": ["NOK", "SEK", "DKK", "ISK"],
+}
+"""The currencies that a sign stands for; one that is not here stands for any."""
 _MINUS: Final = "-\u2212\u2013"
 
 # A number's digits without sign and currency, and how it can be read.
@@ -157,6 +168,35 @@ def _digits(cell: Query) -> Query:
         cell=cell,
         before=rf"(?i)^{ends}+",
         behind=rf"(?i)(?:[.,]\s*[{_MINUS}]+)?{ends}*$",
+    )
+
+
+def currency_clash(cell: Query, currency: Query) -> Query:
+    """Whether a price shows a currency that is not the one given; a sign may stand for several."""
+    shown = sql(
+        "upper(regexp_extract({cell}, {sign}, 0))", cell=cell, sign=f"(?i){_SHOWN_CURRENCY}"
+    )
+    cases = join(
+        " ",
+        (
+            sql(
+                "when {sign} then not list_contains({codes}, {currency})",
+                sign=sign,
+                codes=codes,
+                currency=currency,
+            )
+            for sign, codes in (
+                (sql("{shown} = {s}", shown=shown, s=sign), codes) for sign, codes in _SIGNS.items()
+            )
+        ),
+    )
+    return sql(
+        "coalesce(case {cases} when regexp_full_match({shown}, {codes}) then {shown} <> {currency} end,"
+        " false)",
+        cases=cases,
+        shown=shown,
+        codes=_CODES,
+        currency=currency,
     )
 
 

@@ -19,7 +19,15 @@ from enum import StrEnum
 from typing import Final
 
 from crmkit import crm
-from crmkit.commit import BatchHeader, insert_batch, record_selection
+from crmkit.batches import (
+    DELETED,
+    BatchHeader,
+    bring_back,
+    insert_batch,
+    record_selections,
+    remove,
+    written_counts,
+)
 from crmkit.database import Database
 from crmkit.entities import Child, Entity, Field, FieldType, Schema, Slot
 from crmkit.errors import CommitError, SettingsError, StalePlanError
@@ -28,9 +36,6 @@ from crmkit.sql import Query, join, name, sql
 from crmkit.transforms import name_key
 
 Progress = Callable[[float, str], None]
-
-DELETED: Final = "deleted"
-"""The field under which the log keeps that a record was removed ("true") or came back ("false")."""
 
 _LISTED: Final = 1000
 
@@ -159,7 +164,9 @@ def undo(
         progress(0.7, "Removing records")
         for table in tables:
             remove(db, table, _temp(table, "gone"), batch, at)
-        _settle_list_items(db, schema, _first_batch(db, batch_id))
+        chain = _chain(db, batch_id)
+        _settle_list_items(db, schema, chain[-1])
+        _settle_not_same(db, chain)
         progress(0.9, "Recording the selections")
         for entity in schema.entities:
             _select(db, entity, changed[entity.id], batch, header)
@@ -188,55 +195,6 @@ def check_revision(db: Database, revision: int | None) -> None:
             "The CRM changed since this preview was made, so nothing was written.",
             mend="Look at the new preview and try again.",
         )
-
-
-# --- removing and bringing back, for undo and delete ------------------------------------------------
-
-
-def remove(db: Database, table: Entity | Child, ids: Query, batch: int, at: datetime) -> None:
-    """Remove records so that they can come back, and log it.
-
-    Args:
-        ids: A table with the column `id`.
-    """
-    db.run(
-        sql(
-            "update {t} as record set deleted_at = {at}, deleted_by_batch = {batch}"
-            " from {ids} as chosen where record.id = chosen.id and record.deleted_at is null",
-            t=crm.table(table.id),
-            at=at,
-            batch=batch,
-            ids=ids,
-        )
-    )
-    _log_state(db, table, ids, batch, gone=True)
-
-
-def bring_back(db: Database, table: Entity | Child, ids: Query, batch: int) -> None:
-    """Bring removed records back, and log it."""
-    db.run(
-        sql(
-            "update {t} as record set deleted_at = null, deleted_by_batch = null"
-            " from {ids} as chosen where record.id = chosen.id",
-            t=crm.table(table.id),
-            ids=ids,
-        )
-    )
-    _log_state(db, table, ids, batch, gone=False)
-
-
-def _log_state(db: Database, table: Entity | Child, ids: Query, batch: int, *, gone: bool) -> None:
-    db.run(
-        sql(
-            "insert into crm.change select {batch}, {entity}, id, {field}, {before}, {after} from {ids}",
-            batch=batch,
-            entity=table.id,
-            field=DELETED,
-            before="false" if gone else "true",
-            after="true" if gone else "false",
-            ids=ids,
-        )
-    )
 
 
 def record_ids(db: Database, entity: Entity, ids: Query) -> Query:
@@ -288,12 +246,13 @@ def _undone(db: Database, batch_id: int) -> _Undone:
     return _Undone(batch_id, [0, *later], [0, *after])
 
 
-def _first_batch(db: Database, batch_id: int) -> int:
-    """The import or delete at the end of a chain of undos."""
+def _chain(db: Database, batch_id: int) -> list[int]:
+    """A batch, the one that it takes back, and so on to an import or a deletion."""
     undoes = dict(db.rows(sql("select id, undoes from crm.batch order by id")))
-    while undoes[batch_id] is not None:
-        batch_id = undoes[batch_id]
-    return batch_id
+    chain = [batch_id]
+    while undoes[chain[-1]] is not None:
+        chain.append(undoes[chain[-1]])
+    return chain
 
 
 def _work_out(db: Database, schema: Schema, batch_id: int) -> None:
@@ -888,6 +847,17 @@ def _settle_list_items(db: Database, schema: Schema, batch: int) -> None:
     )
 
 
+def _settle_not_same(db: Database, chain: list[int]) -> None:
+    """What an import remembered as not the same is forgotten with it, and known again with it."""
+    db.run(
+        sql(
+            "update crm.not_same set undone = {undone} where created_by_batch = {first}",
+            undone=len(chain) % 2 == 1,
+            first=chain[-1],
+        )
+    )
+
+
 def _select(db: Database, entity: Entity, changed: Query, batch: int, header: BatchHeader) -> None:
     """Record what came back or got earlier cells, and what was left alone, as selections."""
     members = {
@@ -900,21 +870,11 @@ def _select(db: Database, entity: Entity, changed: Query, batch: int, header: Ba
             "select distinct record_id as id from undo_kept where entity = {e}", e=entity.id
         ),
     }
-    at = header.committed_at
-    for kind, ids in members.items():
-        title = f"{entity.plural['en']} {kind} by {header.source}, {at:%Y-%m-%d %H:%M}"
-        record_selection(db, entity, title, ids, batch=batch, kind=kind, at=at)
+    record_selections(db, entity, members, batch, header, link=" by")
 
 
 def _written(db: Database, entity: Entity, batch: int) -> dict[str, int]:
-    removed, changed = db.row(
-        sql(
-            "select count(*) filter (deleted_by_batch = {batch}),"
-            " count(*) filter (updated_by_batch = {batch}) from {t}",
-            batch=batch,
-            t=crm.table(entity.id),
-        )
-    )
+    counts = written_counts(db, entity, batch, ("removed", "changed"))
     back = db.value(
         sql(
             "select count(*) from {t} as record join crm.change as change"
@@ -927,7 +887,7 @@ def _written(db: Database, entity: Entity, batch: int) -> dict[str, int]:
             deleted=DELETED,
         )
     )
-    return {"removed": removed, "back": back, "changed": changed}
+    return {**counts, "back": back}
 
 
 def _temp(table: Entity | Child, kind: str) -> Query:

@@ -48,8 +48,9 @@ from crmkit import (
     workbooks,
 )
 from crmkit.backup import backup
+from crmkit.batches import BatchHeader, BatchKind, written_counts
 from crmkit.cleaning import Trial
-from crmkit.commit import BatchHeader, BatchKind, check_fresh, commit, written_counts
+from crmkit.commit import check_fresh, commit
 from crmkit.consequences import Consequences, Effects
 from crmkit.crm import Preferences
 from crmkit.database import Database, confined, in_memory, opened
@@ -72,6 +73,7 @@ from crmkit.mapping import CHOSEN, ColumnMapping, Mapping
 from crmkit.plan import Balance, Plan, balance, make_plan, outline
 from crmkit.preview import RecordDetail, RowFilter
 from crmkit.price_lists import PriceList
+from crmkit.records import by_hand
 from crmkit.selections import Combination, Selection
 from crmkit.settings import Action, Settings
 from crmkit.sources import Layout, Source
@@ -149,6 +151,8 @@ class Workspace:
         self.path = path
         self.crm_path = path / "crm.duckdb"
         self._facts: tuple[object, _Facts] | None = None
+        self._running: Database | None = None
+        self._cancelled = threading.Event()
 
     @classmethod
     def create(cls, path: str | Path, *, preferences: Preferences | None = None) -> Workspace:
@@ -337,6 +341,8 @@ class Workspace:
             SettingsError: There is no such batch, or it is undone already.
             StalePlanError: The CRM changed since the preview.
         """
+        self._cancelled.clear()
+        progress = _stoppable(progress, self._cancelled)
         preview = self.undo_preview(batch_id)
         if not preview.changes_anything:
             raise SettingsError(
@@ -349,11 +355,12 @@ class Workspace:
             kind=BatchKind.UNDO,
             undoes=batch_id,
         )
-        with self.writing() as db:
-            check_revision(db, preview.revision if revision is None else revision)
+
+        def write(db: Database) -> None:
             schema = crm.load_schema(db)
-            done = undo(db, schema, batch_id, header, progress=_after_backup(progress))
-        return self.batch(done)
+            undo(db, schema, batch_id, header, progress=_after_backup(progress))
+
+        return self._write(write, header, preview.revision if revision is None else revision)
 
     def delete_preview(
         self, selection_id: int, dependents: Dependents = Dependents.DELETE
@@ -376,14 +383,49 @@ class Workspace:
         Raises:
             StalePlanError: The CRM changed since the preview.
         """
+        self._cancelled.clear()
+        progress = _stoppable(progress, self._cancelled)
         with self.reading() as db:
             title = f"delete: {selections.selection(db, preview.selection_id).name}"
         header = replace(self._header(title, progress), kind=BatchKind.DELETE)
-        with self.writing() as db:
-            check_revision(db, preview.revision)
-            schema = crm.load_schema(db)
-            done = delete(db, schema, preview, header, progress=_after_backup(progress))
-        return self.batch(done)
+
+        def write(db: Database) -> None:
+            delete(db, crm.load_schema(db), preview, header, progress=_after_backup(progress))
+
+        return self._write(write, header, preview.revision)
+
+    def cancel(self) -> None:
+        """Stop an undo or a deletion that runs in another thread; it raises CancelledError there."""
+        self._cancelled.set()
+        if (running := self._running) is not None:
+            running.interrupt()
+
+    def _write(
+        self, write: Callable[[Database], None], header: BatchHeader, revision: int
+    ) -> Batch:
+        """Write a batch on the state of the CRM that was previewed; `cancel` may stop it."""
+        try:
+            with self.writing() as db:
+                check_revision(db, revision)
+                self._running = db
+                try:
+                    write(db)
+                finally:
+                    # Closing the file is not to be stopped any more.
+                    self._running = None
+        except (StorageError, CancelledError):
+            # It may be in the CRM already, as when the disk is too full to close the file.
+            if not (done := self._batch_with(header.backup)):
+                raise
+            log.warning("the batch is in the CRM, but the rest failed", exc_info=True)
+            return done
+        done = self._batch_with(header.backup)
+        assert done is not None
+        return done
+
+    def _batch_with(self, backup: str) -> Batch | None:
+        """The batch before which a backup was made, of which each has its own."""
+        return next((batch for batch in self.batches() if batch.backup == backup), None)
 
     def _header(self, source: str, progress: Progress) -> BatchHeader:
         """Back the CRM up, and begin the header of a batch that is no import."""
@@ -391,7 +433,7 @@ class Workspace:
         now = datetime.now().replace(microsecond=0)
         label = uuid.uuid4().hex[:4]
         copy = backup(self.crm_path, self.path / "backups", at=now, label=label)
-        return BatchHeader("", now, getpass.getuser(), source, "", 0, "{}", "{}", "[]", copy.name)
+        return BatchHeader(now, getpass.getuser(), source, backup=copy.name)
 
     def selections(self, batch_id: int | None = None) -> tuple[Selection, ...]:
         """The selections recorded, newest first; of one batch when it is given."""
@@ -865,7 +907,9 @@ class ImportSession:
             layout = Layout(sheet=layout.sheet, header_row=header_row)
         self._cancelled.clear()
         with self.writing() as db:
-            staged = staging.land(db, source, layout, progress=self._stoppable(progress))
+            staged = staging.land(
+                db, source, layout, progress=_stoppable(progress, self._cancelled)
+            )
             db.run(sql("delete from left_out"))
             db.run(sql("delete from decision"))
             suggested = suggestions.suggest(db, staged, self.schema)
@@ -1121,7 +1165,7 @@ class ImportSession:
                         settings=chosen,
                         schema=schema,
                         preferences=preferences,
-                        progress=self._stoppable(progress),
+                        progress=_stoppable(progress, self._cancelled),
                     )
                     return consequences.effects(db, plan)
                 finally:
@@ -1134,8 +1178,16 @@ class ImportSession:
         self._decide(entity, rows, Kind.ACTION, value=action.value)
 
     def decide_match(self, entity: str, rows: Sequence[int], record_id: int) -> None:
-        """Say which record of the CRM it is: one of the candidates, or one that was searched for."""
-        self._decide(entity, rows, Kind.MATCH, record_id=record_id)
+        """Say which record of the CRM it is: one of the candidates, or one that was searched for.
+
+        Raises:
+            SettingsError: There is no such record, it is deleted, or it is in another price list.
+        """
+        found = self.schema.entity(entity)
+        scope = self.settings.price_list if found.scope else None
+        with self.workspace.reading() as db:
+            named = decisions.check_record(db, found, record_id, scope)
+        self._decide(entity, rows, Kind.MATCH, record_id=record_id, named=named)
 
     def decide_new(self, entity: str, rows: Sequence[int]) -> None:
         """Say that it is none of the records found. The commit remembers it for the next file."""
@@ -1144,26 +1196,26 @@ class ImportSession:
     def decide_cell(self, entity: str, row_no: int, target: str, text: str) -> None:
         """Set one cell of a record's outcome by hand; an empty text clears it.
 
+        Phones and the like take several values with semicolons between them; what is set is then
+        all that the record has there.
+
         Raises:
             SettingsError: The field cannot be set by hand, or the text cannot be read as its type.
         """
         plan = outline(self._cells(), self.mapping, self.schema, revision=0)
-        columns = {
-            f"{entity}.{column.id}": column.field
-            for column in plan.shapes[entity].columns
-            if column.field is not None
-        }
-        field = columns.get(target)
-        if field is None:
+        if entity not in plan.shapes or target not in by_hand(
+            plan.matchers[entity], plan.shapes[entity]
+        ):
             raise SettingsError(
                 "This cell cannot be set by hand.",
                 where=target,
-                mend="Choose a field of the record that the file fills; phones and the like are"
-                " changed in the file.",
+                mend="Choose a field of the record that the file fills.",
             )
+        found = self.schema.target(target)
         with self.workspace.reading() as db:
-            checked = decisions.check_text(db, field, text)
-        self._decide(entity, [row_no], Kind.CELL, target=target, value=checked)
+            checked = decisions.check_cell(db, found, text)
+        named = found.label
+        self._decide(entity, [row_no], Kind.CELL, target=target, value=checked, named=named)
 
     def undo_decisions(self, entity: str, rows: Sequence[int]) -> None:
         """Forget all decisions about records."""
@@ -1219,7 +1271,11 @@ class ImportSession:
                         "(select min(id) from {c} as c where c.record_no = chosen.row_no)",
                         c=name(f"{entity}_candidate"),
                     )
-                    decisions.decide(db, entity, records, Kind.MATCH, record_id=first)
+                    label = sql(
+                        "(select arg_min(label, id) from {c} as c where c.record_no = chosen.row_no)",
+                        c=name(f"{entity}_candidate_label"),
+                    )
+                    decisions.decide(db, entity, records, Kind.MATCH, record_id=first, named=label)
                 case Choice.ADD_NEW:
                     decisions.decide(db, entity, records, Kind.NEW)
                 case _:
@@ -1242,6 +1298,7 @@ class ImportSession:
         target: str = "",
         value: str = "",
         record_id: int | None = None,
+        named: str = "",
     ) -> None:
         with self.writing() as db, db.atomic():
             decisions.decide(
@@ -1252,6 +1309,7 @@ class ImportSession:
                 target=target,
                 value=value,
                 record_id=sql("{id}", id=record_id),
+                named=sql("{named}", named=named),
             )
         self._decided()
 
@@ -1328,7 +1386,7 @@ class ImportSession:
                 settings=self.settings,
                 schema=schema,
                 preferences=preferences,
-                progress=self._stoppable(progress),
+                progress=_stoppable(progress, self._cancelled),
             )
         self._save(plan=json.dumps({"fingerprint": fingerprint, "revision": plan.revision}))
 
@@ -1416,7 +1474,7 @@ class ImportSession:
                     mend="Look at the new preview and import again.",
                 )
             plan = self._outline()
-            stoppable = self._stoppable(progress)
+            stoppable = _stoppable(progress, self._cancelled)
             now = datetime.now().replace(microsecond=0)
             copy = None
             if back_up:
@@ -1460,21 +1518,13 @@ class ImportSession:
         """A failure after the commit went through, as on closing the files, is not the commit's."""
         try:
             yield
-        except StorageError:
+        except (StorageError, CancelledError):
             if self._find_batch() is None:
                 raise
             log.warning("the batch is in the CRM, but the rest failed", exc_info=True)
             self._state["step"] = "result"
 
     # --- its state -------------------------------------------------------------------------
-
-    def _stoppable(self, progress: Progress) -> Progress:
-        def report(fraction: float, text: str) -> None:
-            if self._cancelled.is_set():
-                raise CancelledError("The work was stopped.", mend="Nothing was changed.")
-            progress(fraction, text)
-
-        return report
 
     def _save(self, **changes: str | int) -> None:
         with self._lock:
@@ -1526,6 +1576,15 @@ def _batches(db: Database, schema: Schema, import_id: str | None = None) -> tupl
         row["kind"] = BatchKind(row["kind"])
         found.append(Batch(**row, undone_by=undone.get(row["id"])))
     return tuple(b for b in found if import_id is None or b.import_id == import_id)
+
+
+def _stoppable(progress: Progress, cancelled: threading.Event) -> Progress:
+    def report(fraction: float, text: str) -> None:
+        if cancelled.is_set():
+            raise CancelledError("The work was stopped.", mend="Nothing was changed.")
+        progress(fraction, text)
+
+    return report
 
 
 def _after_backup(progress: Progress) -> Progress:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from crmkit import crm, decisions, preview
-from crmkit.commit import BatchHeader, commit
+from crmkit.batches import BatchHeader
+from crmkit.commit import commit
 from crmkit.crm import Preferences
 from crmkit.database import Database, in_memory
 from crmkit.mapping import ColumnMapping, Mapping

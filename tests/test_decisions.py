@@ -11,7 +11,7 @@ from crmkit.decisions import Choice
 from crmkit.entities import COMPANY, PERSON
 from crmkit.errors import SettingsError
 from crmkit.preview import RowFilter
-from crmkit.settings import Action, Settings
+from crmkit.settings import Action, ChildAction, Settings
 from crmkit.workspace import ImportSession, Workspace
 
 HEADERS = (
@@ -44,7 +44,8 @@ def loaded(
     book.save(path)
     session.load(path)
     # Codes of one digit say too little for a suggestion.
-    session.mapping = session.mapping.with_target("c2", "company.code")
+    mapping = session.mapping.with_target("c2", "company.code")
+    session.mapping = mapping.with_target("c6", "person.email")
     if settings is not None:
         session.settings = settings
     return session
@@ -142,6 +143,25 @@ def test_not_the_same_is_remembered_for_the_next_file(workspace: Workspace) -> N
     assert 2 == again.preview().sql("select match_id from company_record")["match_id"][0]
 
 
+def test_not_the_same_is_forgotten_with_its_batch(workspace: Workspace) -> None:
+    """An undo of the import takes it back, an undo of that undo brings it again."""
+    committed(workspace, [("Acme", "1")])
+    session = loaded(workspace, [("Acme", "9")])
+    session.decide_new("company", [2])
+    session.preview()
+    batch = session.commit()
+
+    undone = workspace.undo(batch.id)
+    matched = (
+        loaded(workspace, [("Acme", "9")]).preview().sql("select match_id from company_record")
+    )
+    workspace.undo(undone.id)
+    again = loaded(workspace, [("Acme", "9")]).preview().sql("select match_id from company_record")
+
+    assert [1] == matched["match_id"].tolist()
+    assert [2] == again["match_id"].tolist()
+
+
 def test_this_is_that_one(workspace: Workspace) -> None:
     """A record that was not found is given one of the CRM that was searched for."""
     committed(workspace, [("Acme International", "1")])
@@ -156,6 +176,46 @@ def test_this_is_that_one(workspace: Workspace) -> None:
 
     assert "Acme International (ID 1)" == label
     assert ["Acme Intl."] == values(workspace, "name")
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_chosen_record_must_be_there(workspace: Workspace, *, gone: bool) -> None:
+    """A record that was never there, or that was deleted, is refused when it is chosen."""
+    batch = committed(workspace, [("Acme", "1")])
+    if gone:
+        workspace.undo(batch.id)
+    session = loaded(workspace, [("Beta", "9")])
+
+    with pytest.raises(SettingsError, match="no company with ID") as caught:
+        session.decide_match("company", [2], 1 if gone else 7)
+
+    assert gone == ("it was deleted" in caught.value.message)
+    assert 0 == session.decision_count()
+
+
+def test_a_decision_names_the_record_and_the_field(workspace: Workspace) -> None:
+    committed(workspace, [("Acme", "1")])
+    session = loaded(workspace, [("Beta", "9")])
+
+    session.decide_match("company", [2], 1)
+    session.decide_cell("company", 2, "company.code", "5")
+    session.decide_cell("company", 2, "company.category", "")
+
+    assert [
+        "Row 2: Company: Category is cleared.",
+        "Row 2: Company: Code is set to “5”.",
+        "Row 2: it is Acme (ID 1).",
+    ] == [decision.label for decision in session.decisions()]
+
+
+def test_a_value_that_is_new_in_its_list_is_a_note_and_no_problem(workspace: Workspace) -> None:
+    session = loaded(workspace, [("Acme", "1", "Customer")])
+
+    detail = session.preview().detail(2)[0]
+
+    assert () == detail.problems
+    assert 1 == len(detail.notes)
+    assert "“Customer”: This value is new" in detail.notes[0]
 
 
 def test_two_records_cannot_both_be_the_same_one(workspace: Workspace) -> None:
@@ -198,9 +258,131 @@ def test_a_cell_that_cannot_be_read_is_refused(workspace: Workspace) -> None:
     with pytest.raises(SettingsError, match="no item"):
         session.decide_cell("company", 2, "company.category", "Unheard of")
     with pytest.raises(SettingsError, match="cannot be set by hand"):
-        session.decide_cell("person", 2, "person.email", "a@b.example")
+        session.decide_cell("person", 2, "person.mobile", "90011223")
+    with pytest.raises(SettingsError, match="not an e-mail address"):
+        session.decide_cell("person", 2, "person.email", "ann@acme.example; nonsense")
+    with pytest.raises(SettingsError, match="cannot be without Name"):
+        session.decide_cell("company", 2, "company.name", " ")
 
     assert 0 == session.decision_count()
+
+
+def emails(workspace: Workspace) -> list[tuple[int, str]]:
+    frame = workspace.query(
+        "select person_id, value from crm.email where deleted_at is null order by person_id, rank"
+    )
+    return list(frame.itertuples(index=False, name=None))
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome"),
+    [
+        pytest.param("ann@new.example", ["ann@new.example"], id="another one"),
+        pytest.param(
+            "ann@acme.example;ann@new.example",
+            ["ann@acme.example", "ann@new.example"],
+            id="one more",
+        ),
+        pytest.param("Ann@Acme.example", ["Ann@Acme.example"], id="spelt otherwise"),
+        pytest.param("", [], id="none"),
+    ],
+)
+@pytest.mark.parametrize("links", list(ChildAction))
+def test_the_values_of_a_record_are_set_by_hand(
+    workspace: Workspace, links: ChildAction, text: str, outcome: list[str]
+) -> None:
+    """E-mail addresses, as phones, links and interests: what was set is all that the record has."""
+    ann = ("Acme", "1", "", "Ann", "Hansen", "ann@acme.example")
+    committed(workspace, [ann])
+    bo = ("Acme", "1", "", "Bo", "Berg", "bo@acme.example")
+    session = loaded(workspace, [ann, bo], Settings(links=links))
+
+    session.decide_cell("person", 2, "person.email", text)
+    (shown,) = (f for f in session.preview().detail(2)[1].fields if f.target == "person.email")
+    session.commit()
+
+    assert "; ".join(outcome) == (shown.outcome or "")
+    assert [(1, value) for value in outcome] + [(2, "bo@acme.example")] == emails(workspace)
+
+
+def test_the_values_of_a_new_record_are_set_by_hand(workspace: Workspace) -> None:
+    session = loaded(workspace, [("Acme", "1", "", "Ann", "Hansen", "")])
+
+    session.decide_cell("person", 2, "person.email", "ann@acme.example")
+    session.preview()
+    session.commit()
+
+    assert [(1, "ann@acme.example")] == emails(workspace)
+
+
+def test_a_name_set_by_hand_frees_the_record(workspace: Workspace) -> None:
+    """The row is then looked for and brought together like the others."""
+    committed(workspace, [("Acme", "1")])
+    session = loaded(workspace, [("#N/A", "9", "", "Ann", "Hansen"), ("Beta", "8")])
+    held = statuses(session)
+
+    session.decide_cell("company", 2, "company.name", "Acme")
+    freed = statuses(session)
+    session.commit()
+
+    assert [
+        ("problem", "a cell that it needs cannot be used"),
+        ("new", "not in the CRM yet"),
+    ] == held
+    assert [("unchanged", "found in the CRM"), ("new", "not in the CRM yet")] == freed
+    assert [1] == values(workspace, "company_id", "person")
+
+
+def test_a_missing_name_set_by_hand_frees_the_record(workspace: Workspace) -> None:
+    by_code = Settings().with_rule(COMPANY, match_key="code")
+    session = loaded(workspace, [("", "7"), ("", "8")], by_code)
+    held = statuses(session)
+
+    session.decide_cell("company", 2, "company.name", "Acme")
+    freed = [status for status, _ in statuses(session)]
+    session.commit()
+
+    assert ["held_back", "held_back"] == [status for status, _ in held]
+    assert ["new", "held_back"] == freed
+    assert ["Acme"] == values(workspace, "name")
+
+
+def test_an_unreadable_match_key_set_by_hand_is_looked_for(workspace: Workspace) -> None:
+    committed(workspace, [("Acme", "1", "", "Ann", "Hansen", "ann@acme.example")])
+    by_email = Settings().with_rule(PERSON, match_key="email")
+    session = loaded(workspace, [("Acme", "1", "", "Anne", "Hansen", "nonsense")], by_email)
+    held = [status for status, _ in statuses(session, "person")]
+
+    session.decide_cell("person", 2, "person.email", "ann@acme.example")
+    freed = statuses(session, "person")
+
+    assert ["problem"] == held
+    assert [("unchanged", "found in the CRM")] == freed
+    issues = session.preview().issues()
+    assert ["You set it to “ann@acme.example” by hand."] == issues["mend"].tolist()
+    assert ["note"] == issues["level"].tolist()
+
+
+def test_a_decision_that_cannot_be_carried_out_is_pointed_out(workspace: Workspace) -> None:
+    """The record and the list item that were chosen went with the undo of their batch."""
+    batch = committed(workspace, [("Acme", "1", "Customer")])
+    session = loaded(workspace, [("Beta", "9", "Partner")])
+    session.decide_match("company", [2], 1)
+    session.decide_cell("company", 2, "company.category", "Customer")
+    workspace.undo(batch.id)
+
+    found = statuses(session)
+    issues = session.preview().issues()
+    session.commit()
+
+    assert [("new", "not in the CRM yet")] == found
+    assert ["decision-lost"] * 2 == sorted(issues["code"])[:2]
+    assert ["Beta"] == values(workspace, "name")
+    (category,) = workspace.query(
+        "select item.name from crm.company join crm.list_item as item on item.id = category_id"
+        " where deleted_at is null"
+    )["name"]
+    assert "Partner" == category
 
 
 def test_decisions_can_be_undone_and_survive_a_reload(workspace: Workspace) -> None:

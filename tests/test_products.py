@@ -271,6 +271,50 @@ def test_each_column_of_numbers_decides_for_itself(kit: Kit) -> None:
     assert kit.rows("select list_price, cost from crm.product where code = 'A'") == [(1500.0, 1.5)]
 
 
+@pytest.mark.parametrize(
+    ("currency", "price", "value"),
+    [
+        ("EUR", "€ 100", 100.0),
+        ("EUR", "100 EUR", 100.0),
+        ("EUR", "100", 100.0),
+        ("EUR", "$100", None),
+        ("EUR", "100 nok", None),
+        ("EUR", "kr 100,-", None),
+        ("SEK", "kr 100,-", 100.0),
+        ("SEK", "100 NOK", None),
+        ("CAD", "$100", 100.0),
+    ],
+)
+def test_a_price_in_another_currency_than_its_list_is_left_empty_and_reported(
+    kit: Kit, currency: str, price: str, value: float | None
+) -> None:
+    """Nobody knows the rate, and a hundred kroner are not a hundred euros."""
+    chosen = add_list(kit, "Chosen", currency=currency)
+
+    outcome = kit.load([{**DESK, PRICE: price}], into(chosen.id))
+
+    assert kit.rows("select list_price from crm.product") == [(value,)]
+    assert outcome.codes() == ([] if value else [(2, "other-currency")])
+    if not value:
+        assert f"not in {currency}" in outcome.issues[0]["message"]
+
+
+def test_a_price_in_another_currency_keeps_the_one_that_the_crm_has(kit: Kit) -> None:
+    kit.load([DESK], into())
+    replace = into(action=Action.REPLACE).model_copy(update={"blanks_clear": True})
+
+    kit.load([{**DESK, PRICE: "900 SEK"}], replace)
+
+    assert kit.rows("select list_price from crm.product") == [(100.0,)]
+
+
+@pytest.mark.parametrize("text", ["25", "25%", "25 %", "25,0 %"])
+def test_vat_is_a_percentage_with_or_without_its_sign(kit: Kit, text: str) -> None:
+    kit.load([{**DESK, VAT: text}], into())
+
+    assert kit.rows("select vat from crm.product") == [(25.0,)]
+
+
 # --- price lists and the session -------------------------------------------------------------
 
 

@@ -46,6 +46,7 @@ LAYERS: Final = (
     "consequences",
     "preview",
     "backup",
+    "batches",
     "commit",
     "undo",
     "deletion",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from pathlib import Path
 
 import openpyxl
@@ -11,7 +12,7 @@ import pytest
 from crmkit.crm import Preferences
 from crmkit.deletion import Dependents
 from crmkit.entities import COMPANY, PERSON
-from crmkit.errors import PlanError, SettingsError, StalePlanError
+from crmkit.errors import CancelledError, PlanError, SettingsError, StalePlanError
 from crmkit.selections import Combination, Selection
 from crmkit.settings import Action, Settings
 from crmkit.workspace import Batch, ImportSession, Workspace
@@ -476,6 +477,34 @@ def test_an_undo_is_a_batch_with_a_backup_and_can_be_undone(workspace: Workspace
     assert again.count("back") == 6
     assert [b.undone_by for b in workspace.batches()] == [None, again.id, None]
     assert workspace.record_counts()[:2] == (("Companies", 3), ("Persons", 3))
+
+
+@pytest.mark.parametrize("what", ["undo", "delete"])
+def test_an_undo_or_a_delete_is_cancelled_as_long_as_it_is_not_in_the_crm(
+    workspace: Workspace, what: str
+) -> None:
+    batch = imported(workspace, PEOPLE)
+    companies = chosen(workspace, batch, "company")
+
+    def run(progress: Callable[[float, str], None]) -> Batch:
+        if what == "undo":
+            return workspace.undo(batch.id, progress=progress)
+        return workspace.delete_members(workspace.delete_preview(companies.id), progress=progress)
+
+    def interrupt(fraction: float, text: str) -> None:
+        if 0.2 < fraction < 1:
+            workspace.cancel()
+
+    def stop_when_done(fraction: float, text: str) -> None:
+        if fraction == 1:
+            raise CancelledError("The work was stopped.")
+
+    with pytest.raises(CancelledError):
+        run(interrupt)
+
+    assert dict(workspace.record_counts())["Companies"] == 3
+    assert run(stop_when_done).count("removed") == 6
+    assert dict(workspace.record_counts())["Companies"] == 0
 
 
 def test_an_undo_of_a_stale_preview_is_refused(workspace: Workspace) -> None:

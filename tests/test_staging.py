@@ -95,6 +95,19 @@ def test_an_unclosed_quote_in_a_large_file_costs_its_own_row_only(
     assert (150_000, 1) == (staged.row_count, staged.rejected)
 
 
+def test_a_file_of_which_no_row_can_be_read_says_the_first_reason_and_where(
+    db: Database, tmp_path: Path
+) -> None:
+    path = text(tmp_path / "open.csv", 'Name,City\n"Acme,Oslo\n"Beta,Moss\n')
+
+    with pytest.raises(SourceError) as caught:
+        land(db, path)
+
+    assert "None of the 2 rows" in caught.value.message
+    assert "a quotation mark is opened and not closed" in caught.value.message
+    assert "open.csv, row 2" == caught.value.where
+
+
 def test_text_behind_a_closing_quote_is_kept(db: Database, tmp_path: Path) -> None:
     staged = land(db, text(tmp_path / "x.csv", 'Name,City\n"Acme" Ltd,Oslo\nBeta,Moss\n'))
 

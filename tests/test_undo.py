@@ -12,12 +12,12 @@ from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as run_settings
 
 from crmkit import crm, price_lists
-from crmkit.commit import BatchHeader, BatchKind
+from crmkit.batches import BatchHeader, BatchKind
 from crmkit.crm import Preferences
 from crmkit.database import in_memory
 from crmkit.entities import COMPANY, PERSON, PRODUCT
 from crmkit.errors import SettingsError, StalePlanError
-from crmkit.settings import Action, Settings
+from crmkit.settings import Action, ChildAction, Settings
 from crmkit.sql import sql
 from crmkit.undo import KeptReason, UndoPreview, check_revision, preview_undo, undo
 from tests.crm_kit import Kit, Row, silent
@@ -40,16 +40,9 @@ def look(kit: Kit, batch: int) -> UndoPreview:
 
 def take_back(kit: Kit, batch: int) -> int:
     header = BatchHeader(
-        import_id="",
         committed_at=datetime(2026, 2, 3, 4, 5),
         committed_by="tester",
         source=f"undo of batch {batch}",
-        source_sha256="",
-        row_count=0,
-        mapping="{}",
-        settings="{}",
-        balance="[]",
-        backup="",
         kind=BatchKind.UNDO,
         undoes=batch,
     )
@@ -238,6 +231,19 @@ def test_what_an_undo_did_is_logged(kit: Kit) -> None:
         ("company", 2, "deleted", "false", "true"),
     ]
     assert kit.rows("select kind, undoes from crm.batch order by id desc limit 1") == [("undo", 2)]
+
+
+def test_a_phone_that_an_import_replaced_is_in_the_log(kit: Kit) -> None:
+    kit.load([{"company.name": "Acme", "company.phone": "23354000"}])
+    replace = Settings(phones=ChildAction.REPLACE)
+    kit.load([{"company.name": "Acme", "company.phone": "23354001"}], replace)
+
+    logged = kit.rows("select entity, record_id, field, before, after from crm.change")
+
+    assert [("phone", 1, "deleted", "false", "true")] == logged
+    take_back(kit, 2)
+    left = kit.rows("select company_id, slot, value from crm.phone where deleted_at is null")
+    assert [(1, "phone", "23354000")] == left
 
 
 def test_selections_of_an_undo_hold_what_was_restored_and_kept(kit: Kit) -> None:

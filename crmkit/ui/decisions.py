@@ -96,7 +96,11 @@ class _RecordBox:
 
         self._field = _choice(f"{label}, field:", [])
         self._text = w.Text(
-            description="Outcome:", style=_WIDTH, layout=_layout(), continuous_update=False
+            description="Outcome:",
+            placeholder="Several: separate them with ;",
+            style=_WIDTH,
+            layout=_layout(),
+            continuous_update=False,
         )
         self._set = button("Set", self._set_cell, desk)
         self._editing = w.VBox([self._field, w.HBox([self._text, self._set])])

@@ -245,6 +245,7 @@ class Desk:
         )
 
     def _interrupt(self) -> None:
+        self.workspace.cancel()
         if self._session is not None:
             self._session.cancel()
 

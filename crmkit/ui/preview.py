@@ -355,6 +355,7 @@ def _section(detail: RecordDetail) -> ComparedSection:
         if several
         else "",
         decided=detail.decided,
+        notes=detail.notes,
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import ipywidgets as w
 
-from crmkit.commit import BatchKind
+from crmkit.batches import BatchKind
 from crmkit.entities import Schema
 from crmkit.selections import OWN, Selection
 from crmkit.ui import markup

@@ -39,6 +39,7 @@ class ComparedSection:
         problems: What is wrong with it, each in a sentence.
         together: Which rows of the file are this one record, when there are several.
         decided: What the user decided about it, each in a sentence.
+        notes: What is worth knowing and no problem, each in a sentence.
     """
 
     title: str
@@ -49,6 +50,7 @@ class ComparedSection:
     fields: tuple[ComparedField, ...] = ()
     together: str = ""
     decided: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class Comparison(Component):

@@ -11,29 +11,27 @@ export default {
       );
     }
 
-    function section({ title, status, match_reason, action_reason, problems, fields, together, decided }) {
+    function section({ title, status, match_reason, action_reason, problems, fields, together, decided, notes }) {
       return make(
         "section",
         { class: "ck-compare", "aria-label": title },
         make("div", { class: "ck-compare-head" }, make("span", { class: "ck-compare-title" }, title), statusChip(status)),
-        problems.length
-          ? make(
-              "ul",
-              { class: "ck-compare-problems", "aria-label": "Problems" },
-              ...problems.map((problem) => make("li", {}, icon("problem"), make("span", {}, problem))),
-            )
-          : null,
-        decided.length
-          ? make(
-              "ul",
-              { class: "ck-compare-decided", "aria-label": "Decisions" },
-              ...decided.map((sentence) => make("li", {}, icon("done"), make("span", {}, sentence))),
-            )
-          : null,
+        sentences("Problems", problems, "problems", "problem"),
+        sentences("Notes", notes, "notes", "info"),
+        sentences("Decisions", decided, "decided", "done"),
         together ? make("p", { class: "ck-compare-reason" }, together) : null,
         match_reason ? make("p", { class: "ck-compare-reason" }, match_reason) : null,
         action_reason ? make("p", { class: "ck-compare-reason" }, action_reason) : null,
         fields.length ? table(title, fields) : null,
+      );
+    }
+
+    function sentences(label, texts, kind, sign) {
+      if (!texts.length) return null;
+      return make(
+        "ul",
+        { class: `ck-compare-${kind}`, "aria-label": label },
+        ...texts.map((text) => make("li", {}, icon(sign), make("span", {}, text))),
       );
     }
 
