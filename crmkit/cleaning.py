@@ -197,7 +197,12 @@ def try_steps(
             """,
             value=line.value,
             fault=line.fault,
-            query=sql("select *, {t} as text from ({q})", t=name(f"{column} text"), q=query),
+            query=sql(
+                "select *, {t} as text from ({q})",
+                # Spaces around a cell never count, with or without steps.
+                t=transforms.cleaned(name(f"{column} text")),
+                q=query,
+            ),
             count=count,
         )
     )
