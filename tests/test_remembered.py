@@ -79,3 +79,14 @@ def test_choices_are_forgotten_one_by_one_or_all(taught: Workspace, tmp_path: Pa
     assert taught.header_choices() == ()
     session = loaded(taught, tmp_path / "b.csv", ["Company", "Klasse"], ["B", "A"])
     assert targets(session) == ["company.name", None]
+
+
+def test_a_made_column_is_not_remembered(workspace: Workspace, tmp_path: Path) -> None:
+    """It is in no other file."""
+    session = loaded(workspace, tmp_path / "a.csv", ["Company", "Klasse"], ["Acme", "A"])
+    made = session.make_column("Both", ["Company", "Klasse"])
+    session.mapping = session.mapping.with_target(made, "company.info")
+    session.preview()
+    session.commit(back_up=False)
+
+    assert workspace.header_choices() == ()
