@@ -1,5 +1,5 @@
 # app: the dashboard on sample data   lab: JupyterLab on the notebooks
-# test: everything, in a real browser too   check: format, lint, types, tests   bench: speed
+# test: everything, in a real browser too   check: format, lint, types, tests   bench: columns mapped right, and speed
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -24,6 +24,7 @@ lint: setup
 check: lint test
 
 bench: setup
+	$(BIN)/python -m crmkit.mapping_score tests/data/headers --real ../shared/data
 	$(BIN)/python -m crmkit.benchmark
 
 setup: $(VENV)/installed

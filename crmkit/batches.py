@@ -16,6 +16,7 @@ from typing import Final
 from crmkit import crm
 from crmkit.database import Database
 from crmkit.entities import Child, Entity
+from crmkit.remembered import HeaderChoice
 from crmkit.sql import Query, join, name, sql
 
 DELETED: Final = "deleted"
@@ -48,6 +49,7 @@ class BatchHeader:
         mapping, settings, balance: JSON.
         backup: Name of the backup made before.
         undoes: The batch that it takes back.
+        choices: The fields that headers were sent to by hand.
     """
 
     committed_at: datetime
@@ -62,6 +64,7 @@ class BatchHeader:
     backup: str = ""
     kind: BatchKind = BatchKind.IMPORT
     undoes: int | None = None
+    choices: tuple[HeaderChoice, ...] = ()
 
 
 def insert_batch(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from crmkit import crm
+from crmkit import crm, remembered
 from crmkit.batches import (
     BatchHeader,
     insert_batch,
@@ -47,6 +47,7 @@ def commit(db: Database, plan: Plan, header: BatchHeader, *, progress: Progress)
         _add_list_items(db, batch)
         db.run(_item_ids_sql())
         _remember(db, plan, batch)
+        remembered.keep(db, header.choices)
         steps = len(plan.entities)
         for number, entity in enumerate(plan.entities):
             progress(number / steps, f"Writing {entity.plural['en'].lower()}")

@@ -31,7 +31,7 @@ from crmkit.errors import SettingsError, StorageError
 from crmkit.sql import Query, join, name, sql
 from crmkit.transforms import name_key
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 """Raised when the tables change; an older file is upgraded when it is opened."""
 
 _CATALOG: Final = "crm"
@@ -436,6 +436,11 @@ def _create_sql(schema: Schema) -> list[Query]:
         sql(
             "create table crm.not_same (entity varchar, tag uhugeint, record_id integer,"
             " created_by_batch integer, undone boolean default false)"
+        ),
+        # The field that a header was sent to by hand; an empty target is a column that was left out.
+        sql(
+            "create table crm.header_choice (subject varchar, header_key varchar, header varchar,"
+            " target varchar)"
         ),
         sql(
             "create table crm.change (batch_id integer, entity varchar, record_id integer,"

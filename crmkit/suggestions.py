@@ -1,208 +1,185 @@
 """Suggests where each column goes, with a confidence and the reason, and leaves open what is unsure.
 
-A header is compared with the words of `headers.toml` in six languages; what the cells hold must agree.
-A word that can mean the company or the person ("E-mail") is settled by its prefix ("Contact e-mail"),
-else by what else the file has (reference: source-formats.md section 6, superoffice-import.md 1.6).
+In order of trust: what was chosen here before for this header, the export of a known program, words in
+six languages, words like them, and what the cells hold. Header and cells must agree. A word that can
+mean the company or the person ("E-mail") is settled by the words around it ("Contact e-mail"), else by
+what else the file has (reference: source-formats.md section 6, superoffice-import.md 1.6).
 """
 
 from __future__ import annotations
 
 import re
-import tomllib
-import unicodedata
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cache
-from importlib import resources
-from typing import Any, Final
+from collections.abc import Mapping as Dictionary
+from dataclasses import dataclass, replace
+from typing import Final
 
-from rapidfuzz import fuzz, process
-
+from crmkit import contents, headers, signatures
+from crmkit.contents import Contents
 from crmkit.database import Database
 from crmkit.entities import Schema
+from crmkit.headers import Meaning, Reading, normal
 from crmkit.mapping import ColumnMapping, Mapping
-from crmkit.sql import name, sql
+from crmkit.signatures import BY_LABEL
+from crmkit.sources.programs import OUTLOOK
 from crmkit.staging import Column, StagedTable
 
 HELD_BACK: Final = "Why this row was held back"
 """The header of the column that an export of held-back rows adds; it is never imported."""
 
 _ENOUGH: Final = 0.5
-_SIMILAR: Final = 90.0
-_CELLS: Final = 300
-
-_COMPANY: Final = [
-    "company",
-    "account",
-    "organization",
-    "organisation",
-    "customer",
-    "client",
-    "business",
-    "bedrijf",
-    "bedrijfs",
-    "firma",
-    "klant",
-    "relatie",
-    "bedrift",
-    "virksomhet",
-    "virksomhed",
-    "selskap",
-    "selskab",
-    "kunde",
-    "kunden",
-    "foretag",
-    "foretags",
-    "bolag",
-    "unternehmen",
-    "unternehmens",
-    "billing",
-]
-_PERSON: Final = [
-    "contact",
-    "person",
-    "persoon",
-    "contactpersoon",
-    "kontaktperson",
-    "kontakt",
-    "ansprechpartner",
-    "medarbeider",
-    "employee",
-    "personens",
-    "kontaktpersonens",
-    "contactpersoons",
-]
-_PRODUCT: Final = ["product", "produkt", "artikel", "article", "item", "vare", "vara", "varens"]
-_PRIVATE: Final = ("home", "private", "privat", "prive", "hjem", "hem", "other")
-_VISIT: Final = [
-    "street",
-    "visit",
-    "visiting",
-    "bezoek",
-    "bezoekadres",
-    "besok",
-    "besoks",
-    "besoksadresse",
-    "besuch",
-    "besuchs",
-    "besoksadress",
-    "besogs",
-    "besogsadresse",
-    "delivery",
-    "shipping",
-]
-
-# What address books call their columns, where the same words mean something else elsewhere.
-_SPOKEN: Final = {
-    "Account": "",
-    "Birth Day": "",
-    "Birth Month": "",
-    "Birth Year": "",
-    "Callback": "Other Phone",
-    "Car Phone": "Other Phone",
-    "Categories": "",
-    "Department": "Contact Department",
-    "E-mail 2 Display Name": "",
-    "E-mail 3 Display Name": "",
-    "E-mail Display Name": "",
-    "Language": "",
-    "Location": "",
-    "Name": "Full Name",
-    "Notes": "Contact Notes",
-    "Personal Web Page": "Contact Web Page",
-    "Position": "Job Title",
-    "Primary Phone": "Other Phone",
-    "Private": "",
-    "Radio Phone": "Other Phone",
-    "Title": "Salutation",
-    "URL": "Contact Web Page",
-    "Web Page 2": "Contact Web Page",
-}
-
+_OURS: Final = 0.8
 _WHOLE_OUTLOOK: Final = 80
 """Columns of an export of Outlook to which nobody added any."""
 
-_COMPANY_FIELDS: Final = ("company.phone", "company.web")
-
-# What cells of a field look like, and how many of them at least must.
-_SHAPES: Final = {
-    "email": (re.compile(r"(mailto:)?[^@\s]+@[^@\s]+\.[^@\s]+", re.IGNORECASE), "e-mail addresses"),
-    "phone": (re.compile(r"[+(]?[\d\s().+/-]{6,}(\s*(ext|x)\.?\s*\d+)?"), "phone numbers"),
-    "link": (re.compile(r"(https?://)?[\w-]+(\.[\w-]+)+(/\S*)?", re.IGNORECASE), "web addresses"),
-    "vat": (
-        re.compile(r"[A-Z]{0,3}[\s-]*[\d][\d\s.-]{5,}[A-Z0-9\s]*", re.IGNORECASE),
-        "registration numbers",
-    ),
-    "number": (re.compile(r"\D{0,5}\d[\d\s.,'\u2019]*\D{0,5}"), "numbers"),
-}
 _MUST: Final = 0.5
+_SOME: Final = 0.2
+_SURELY: Final = 0.8
+_REMEMBERED: Final = 0.99
+_OF_A_PROGRAM: Final = 0.97
+
+_ADDRESS: Final = ("line1", "line2", "line3", "zip_code", "city", "county", "state")
+_REACHES: Final = (
+    *_ADDRESS,
+    "country",
+    "phone",
+    "direct",
+    "mobile",
+    "private_phone",
+    "fax",
+    "email",
+    "web",
+)
+"""What a person can have at work, at home and elsewhere."""
+
+_AT: Final = {"work", "private", "visit", "postal", "main", "direct", "other"}
+_NAMES: Final = ("first_name", "last_name", "full_name")
+_OF_COMPANY: Final = frozenset(
+    {
+        "company_name",
+        "vat_number",
+        "vat_number_abroad",
+        "company_register",
+        "customer_number",
+        "code",
+        "business",
+        "web",
+        "category",
+        "our_contact",
+    }
+)
+_OF_BOTH: Final = frozenset({"web", "category", "our_contact", "customer_number"})
+_OF_PERSON: Final = frozenset(
+    {
+        "birth_date",
+        "private_phone",
+        "person_number",
+        "salutation",
+        "academic_title",
+        "initials",
+        "middle_name",
+        "title",
+        "position",
+        "direct",
+    }
+)
+
+# Field -> the shape that its cells must have, and what it is called.
+_SHAPES: Final = {
+    "email": ("email", "e-mail addresses"),
+    "web": ("link", "web addresses"),
+    "web_address": ("link", "web addresses"),
+    "vat_number": ("registration", "registration numbers"),
+    "zip_code": ("zip", "zip codes"),
+    "birth_date": ("date", "dates"),
+    **dict.fromkeys(
+        ("list_price", "minimum_price", "cost", "vat", "subscription_quantity"),
+        ("number", "numbers"),
+    ),
+    **dict.fromkeys(
+        ("phone", "mobile", "direct", "private_phone", "other_phone", "fax"),
+        ("phone", "phone numbers"),
+    ),
+    **dict.fromkeys(
+        ("no_mailing", "stop", "subscription", "in_assortment", "former_employee"),
+        ("yes_no", "yes or no"),
+    ),
+    **dict.fromkeys(
+        ("first_name", "last_name", "full_name", "middle_name", "city", "title", "salutation"),
+        ("words", "words"),
+    ),
+}
+# Field -> shapes that its cells must not have.
+_CONTRADICTING: Final = {
+    **dict.fromkeys(
+        (
+            "name",
+            "department",
+            "business",
+            "country",
+            "our_contact",
+            "position",
+            "category",
+            "line1",
+        ),
+        ("email", "date", "id"),
+    ),
+    **dict.fromkeys(("number", "code", "item_number", "erp_key"), ("email", "date", "id")),
+    **dict.fromkeys(("zip_code", "city"), ("zip_city",)),
+    "list_price": ("date",),
+}
+_NAMED_BY_DIGITS: Final = ("company.name", "person.department", "company.country", "person.country")
 
 
 @dataclass(frozen=True)
-class Meaning:
-    """What a header word means: the field for each entity, and for whom it usually is."""
+class _File:
+    """What a whole file is about.
 
-    company: str = ""
-    person: str = ""
-    product: str = ""
-    usually: str = ""
+    Attributes:
+        company, person: Whether it has such records.
+        readings: Column id -> what its header says.
+    """
 
-    def target(self, entity: str) -> str:
-        """The target for one of the entities; empty when it has none."""
-        return {"company": self.company, "person": self.person, "product": self.product}.get(
-            entity, ""
-        )
+    company: bool
+    person: bool
+    readings: dict[str, Reading]
+
+    @property
+    def concepts(self) -> set[str]:
+        return {reading.concept for reading in self.readings.values()}
+
+    def entity(self, meaning: Meaning, near: str) -> str:
+        """Whose a bare word is; empty when nobody knows."""
+        if meaning.product:
+            return "product"
+        if not meaning.company or not meaning.person:
+            return "company" if meaning.company else "person"
+        if meaning.usually == "prefixed":
+            return ""
+        wanted = near if meaning.usually == "near" else meaning.usually
+        if self.company == self.person:
+            return wanted
+        return "company" if self.company else "person"
 
 
 @dataclass(frozen=True)
-class _Found:
-    """What a header says by itself: its meaning, for whom, how sure, and why."""
-
-    meaning: Meaning | None
-    entity: str
+class _Guess:
+    target: str
     confidence: float
     reason: str
 
 
-def suggest(db: Database, staged: StagedTable, schema: Schema) -> Mapping:
-    """Suggest a mapping for the staged columns; `db` holds the table `staged`."""
-    known = {target.id for target in schema.targets()}
-    declared = _declared(schema)
-    words = _words(frozenset(entity.id for entity in schema.entities))
-    spoken = {column.id: _spoken(column, staged) for column in staged.columns}
-    found = {
-        column.id: _read_header(spoken[column.id], declared, words) for column in staged.columns
-    }
-    entities = _entities(tuple(found.values()))
-    cells = {
-        column.id: _cells(db, column) if spoken[column.id] else () for column in staged.columns
-    }
-    entries, near = [], "company" if "company" in entities else "person"
-    for column in staged.columns:
-        entry = _suggest_column(column, found[column.id], cells[column.id], entities, near)
-        if entry.target is not None and entry.target not in known:
-            chosen = entry.target == f"{schema.root.id}.{schema.root.scope}"
-            reason = "it is chosen for the whole file" if chosen else entry.reason
-            entry = ColumnMapping(column=column.id, reason=reason)
-        if entry.target is not None:
-            near = entry.target.split(".")[0]
-        entries.append(entry)
-    return Mapping(columns=tuple(_once_each(entries, staged, schema)))
+def suggest(
+    db: Database,
+    staged: StagedTable,
+    schema: Schema,
+    remembered: Dictionary[str, str | None] | None = None,
+) -> Mapping:
+    """Suggest a mapping for the staged columns; `db` holds the table `staged`.
 
-
-def _spoken(column: Column, staged: StagedTable) -> str:
-    """The words that a column is read by: what its program calls it, else its header.
-
-    Empty for a column of an address book that no field of a CRM is meant for.
+    Args:
+        remembered: What was chosen before: the `headers.key` of a header -> its target, None for none.
     """
-    if not column.known_as:
-        whole = staged.program == "Outlook" and len(staged.columns) >= _WHOLE_OUTLOOK
-        return "" if staged.reshaped or whole else column.header
-    known_as = {other.known_as for other in staged.columns}
-    if column.known_as.removesuffix("Address") + "Street" in known_as - {column.known_as}:
-        # The whole address, beside its parts.
-        return ""
-    return _SPOKEN.get(column.known_as, column.known_as)
+    return _Suggesting(staged, schema, contents.look(db, staged), remembered or {}).mapping()
 
 
 def is_held_back_header(header: str) -> bool:
@@ -210,214 +187,457 @@ def is_held_back_header(header: str) -> bool:
     return normal(header) == normal(HELD_BACK)
 
 
-def normal(header: str) -> str:
-    """A header without case, accents, punctuation and marks such as `*`."""
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", header)
-    folded = (
-        spaced.casefold().replace("ø", "o").replace("æ", "ae").replace("ß", "ss").replace("å", "a")
-    )
-    plain = "".join(
-        c for c in unicodedata.normalize("NFKD", folded) if not unicodedata.combining(c)
-    )
-    return " ".join(re.findall(r"[a-z0-9]+", plain))
+class _Suggesting:
+    """Suggests for one file; each method settles one question."""
 
+    def __init__(
+        self,
+        staged: StagedTable,
+        schema: Schema,
+        cells: dict[str, Contents],
+        remembered: Dictionary[str, str | None],
+    ) -> None:
+        self._columns = staged.columns
+        self._schema = schema
+        self._cells = cells
+        self._remembered = remembered
+        self._targets = {target.id: target for target in schema.targets()}
+        self._names = {column.id: _name_of(column) for column in staged.columns}
+        self._spoken = {c.id for c in staged.columns if c.known_as}
+        self._is_whole = staged.reshaped or (
+            staged.program == OUTLOOK and len(staged.columns) >= _WHOLE_OUTLOOK
+        )
+        self._signature = signatures.recognise(self._names.values(), schema.root.id)
+        program = staged.program if self._spoken else None
+        self._program = program or (self._signature.program if self._signature else "a program")
+        own = headers.declared(schema)
+        known = headers.words(frozenset(entity.id for entity in schema.entities))
+        readings = {c: headers.read(text, known, own) for c, text in self._names.items()}
+        ours = sum(headers.key(text) in own for text in self._names.values())
+        self._is_own = ours >= _OURS * len(readings)
+        self._file = self._about(readings)
 
-@cache
-def _words(entities: frozenset[str]) -> dict[str, Meaning]:
-    """The words that mean a field of one of these entities."""
-    text = resources.files("crmkit").joinpath("headers.toml").read_text(encoding="utf-8")
-    found: dict[str, Meaning] = {}
-    for concept in tomllib.loads(text).values():
-        words = concept.pop("words")
-        if entities.isdisjoint(concept):
-            continue
-        meaning = Meaning(**concept)
-        for word in words:
-            found.setdefault(word, meaning)
-    return found
+    def mapping(self) -> Mapping:
+        """Where every column goes."""
+        guesses: dict[str, _Guess] = {}
+        near = "company" if self._file.company or not self._file.person else "person"
+        for position, column in enumerate(self._columns):
+            guess = self._guess(column, position, near)
+            guess = self._agreeing(column, guess)
+            if not guess.target:
+                guess = self._by_cells(column, guess)
+            if guess.target and guess.target not in self._targets:
+                scope = f"{self._schema.root.id}.{self._schema.root.scope}"
+                why = "it is chosen for the whole file" if guess.target == scope else guess.reason
+                guess = _Guess("", 0.0, why)
+            if guess.target:
+                near = guess.target.split(".")[0]
+            guesses[column.id] = guess
+        guesses = self._completed(guesses)
+        return Mapping(columns=tuple(self._once_each(guesses)))
 
+    # --- one column ------------------------------------------------------------------------
 
-def _declared(schema: Schema) -> dict[str, tuple[str, str]]:
-    """The program's own headers, as its template and exports write them: text -> entity, target.
+    def _guess(self, column: Column, position: int, near: str) -> _Guess:
+        if is_held_back_header(column.header):
+            return _Guess("", 0.0, "it says why the row was held back")
+        if headers.key(column.header) in self._remembered:
+            target = self._remembered[headers.key(column.header)]
+            if target is None:
+                return _Guess("", 0.0, "it was left out before")
+            if target in self._targets:
+                return _Guess(target, _REMEMBERED, "chosen here before for this header")
+        if (target := self._by_program(column)) is not None:
+            export = f"a column of an export from {self._program}"
+            if target == BY_LABEL:
+                target = self._by_label(position)
+            if not target:
+                return _Guess("", 0.0, f"{export}, which has no field here")
+            return _Guess(target, _OF_A_PROGRAM, export)
+        reading = self._file.readings[column.id]
+        if reading.meaning is None:
+            return _Guess("", 0.0, reading.reason)
+        if not reading.meaning.has_field:
+            return _Guess("", 0.0, f"{reading.reason}, and there is no field for it")
+        target, why = self._place(column, position, reading, reading.meaning, near)
+        reason = f"{reading.reason}, but {why}" if why else reading.reason
+        return _Guess(target, reading.confidence if target else 0.0, reason)
 
-    A field's label without its entity counts where no other field has it.
-    """
-    found: dict[str, set[tuple[str, str]]] = {}
-    for target in schema.targets():
-        for language, label in target.labels.items():
-            meant = (target.entity.id, target.id)
-            found.setdefault(normal(label), set()).add(meant)
-            found.setdefault(normal(f"{target.entity.labels[language]} {label}"), set()).add(meant)
-    return {text: next(iter(meant)) for text, meant in found.items() if len(meant) == 1}
+    def _by_program(self, column: Column) -> str | None:
+        """Where the program that wrote the file sends a column; None when that is not known.
 
+        Nowhere for a whole address beside its parts.
+        """
+        text = self._names[column.id]
+        if column.id in self._spoken:
+            target = signatures.of_address_book(text)
+        elif self._is_whole:
+            return ""
+        else:
+            target = self._signature.target(text) if self._signature else None
+        part = f"{text.removesuffix('Address')}Street"
+        is_whole = text.endswith("Address") and part in self._names.values()
+        return "" if is_whole else target
 
-def _read_header(
-    header: str, declared: dict[str, tuple[str, str]], words: dict[str, Meaning]
-) -> _Found:
-    text = normal(header)
-    if is_held_back_header(header):
-        return _Found(None, "", 0.0, "it says why the row was held back")
-    if text in declared and text not in words:
-        entity, target = declared[text]
-        meaning = Meaning(**{entity: target})
-        return _Found(meaning, entity, 0.95, "the header is one of the program's own")
-    exact = _with_prefix(text, words)
-    if exact is not None:
-        return exact
-    if len(text) >= 5 and (
-        close := process.extractOne(text, words.keys(), scorer=fuzz.ratio, score_cutoff=_SIMILAR)
-    ):
-        word, score, _ = close
-        return _Found(words[word], "", 0.7 * score / 100, f"the header is like “{word}”")
-    return _Found(None, "", 0.0, "the header is not known")
+    def _by_label(self, position: int) -> str:
+        """The kind of phone that the column before names on most rows."""
+        before = self._cells[self._columns[position - 1].id].common if position else ()
+        first = normal(before[0]) if before else ""
+        kinds = {
+            "mobile": ("mobile", "mobil", "mobiel", "iphone", "cell"),
+            "private_phone": ("home", "privat", "thuis", "hjem", "hem"),
+            "direct": ("work", "werk", "arbeid", "arbeit", "arbete", "arbejde", "main"),
+        }
+        found = (kind for kind, starts in kinds.items() if first.startswith(starts))
+        return f"person.{next(found, 'other_phone')}"
 
+    def _place(
+        self, column: Column, position: int, reading: Reading, meaning: Meaning, near: str
+    ) -> tuple[str, str]:
+        """The target of a header that was understood; empty with the reason where there is none."""
+        concept, whose = meaning.concept, reading.whose
+        if "nobody" in whose:
+            return "", "it is about somebody or something else"
+        if whose & _AT and concept not in _REACHES:
+            return "", "not of what"
+        if concept == "own":
+            return self._own(column, meaning, near)
+        if concept == "name":
+            return self._name(column, whose)
+        if meaning.product:
+            return self._of_product(reading, meaning)
+        placed = _placed_by_words(reading, meaning, self._file)
+        if placed is None:
+            placed = self._bare(column, position, meaning, near), ""
+        return self._numbered(reading, *placed)
 
-def _with_prefix(text: str, words: dict[str, Meaning]) -> _Found | None:
-    """A header that is a known word, or a known word behind (or before) one that says whose it is."""
-    if text in words:
-        return _Found(words[text], "", 0.95, "the header is known")
-    tokens = text.split()
-    for first, rest in ((tokens[:1], tokens[1:]), (tokens[-1:], tokens[:-1])):
-        remainder = " ".join(rest)
-        if not first or remainder not in words:
-            continue
-        meaning = words[remainder]
-        if first[0] in _VISIT and ".postal." in meaning.company:
-            moved = Meaning(company=meaning.company.replace(".postal.", ".street."))
-            return _Found(moved, "company", 0.9, "the header is known, for the street address")
-        for entity, prefixes in (
-            ("company", _COMPANY),
-            ("person", _PERSON),
-            ("person", _PRIVATE),
-            ("product", _PRODUCT),
+    def _own(self, column: Column, meaning: Meaning, near: str) -> tuple[str, str]:
+        """The program's own header. An ID is the CRM's own only in what the program exported."""
+        target = meaning.target(self._file.entity(meaning, near))
+        if target.endswith(".id"):
+            plain = re.fullmatch(r"\w+ ID", column.header, re.IGNORECASE)
+            if not plain or not self._is_own:
+                return "", "it may be the ID of another program"
+        return target, ""
+
+    def _name(self, column: Column, whose: frozenset[str]) -> tuple[str, str]:
+        """Whether a bare “Name” is the company's, the person's, or the last name."""
+        if self._schema.root.id == "product" and not whose & {"company", "person"}:
+            return "product.name", ""
+        if "company" in whose:
+            return "company.name", ""
+        if "person" in whose:
+            return "person.full_name", ""
+        if whose:
+            return "", "not whose it is"
+        return _name_by_others(self._file.concepts, self._cells[column.id])
+
+    def _of_product(self, reading: Reading, meaning: Meaning) -> tuple[str, str]:
+        target = meaning.product
+        if "with tax" in reading.whose:
+            return "", "it is a price with tax"
+        if reading.whose & {"private", "company", "person", "visit", "other"}:
+            return "", "not of the product itself"
+        return target, ""
+
+    def _bare(self, column: Column, position: int, meaning: Meaning, near: str) -> str:
+        """A word without any that says whose it is."""
+        file, concept, cells = self._file, meaning.concept, self._cells[column.id]
+        if concept == "email" and file.company and file.person:
+            if cells.share("shared_email") >= _MUST or self._has("email", "person"):
+                return "company.email"
+            return "person.email"
+        if concept == "phone" and file.person and self._has("phone", "company", "main"):
+            return "person.direct"
+        if concept == "web" and cells.share("person_link") >= _MUST:
+            return "person.web"
+        if concept == "title" and cells.share("salutation") >= _MUST:
+            return "person.salutation"
+        if concept == "title" and cells.share("academic") >= _MUST:
+            return "person.academic_title"
+        if concept == "department" and file.company and file.person:
+            after = self._columns[position + 1 : position + 2]
+            is_job = any(file.readings[c.id].concept in ("title", "position") for c in after)
+            return f"{'person' if is_job else near}.department"
+        if concept == "info" and file.company and file.person:
+            # Beside a mere “Contact” the row is the company's; beside first and last name the person's.
+            persons = {"first_name", "last_name", "name"} & file.concepts
+            return "person.info" if persons else "company.info"
+        if concept in ("mobile", "direct") and not file.person:
+            return "company.phone"
+        return meaning.target(file.entity(meaning, near))
+
+    def _numbered(self, reading: Reading, target: str, why: str) -> tuple[str, str]:
+        """The second of something: the next line of an address, or another one of several."""
+        if not target or reading.number == 1:
+            return target, why
+        if target.endswith(".line1") and reading.number in (2, 3):
+            return f"{target[:-1]}{reading.number}", ""
+        known = self._targets.get(target)
+        if known is not None and known.multiple:
+            return target, ""
+        return "", "it is the second of its kind"
+
+    def _has(self, concept: str, *whose: str) -> bool:
+        """Whether another column says of a concept that it is somebody's."""
+        return any(
+            reading.concept == concept and reading.whose & set(whose)
+            for reading in self._file.readings.values()
+        )
+
+    # --- the cells -------------------------------------------------------------------------
+
+    def _agreeing(self, column: Column, guess: _Guess) -> _Guess:
+        """The guess, unless the cells contradict it."""
+        cells = self._cells[column.id]
+        if not guess.target:
+            return guess
+        if not cells.cells:
+            return replace(guess, reason=f"{guess.reason}; the column is empty")
+        field = guess.target.split(".")[-1]
+        if field == "state" and cells.length > 5:
+            return self._agreeing(
+                column, replace(guess, target=guess.target.replace(".state", ".county"))
+            )
+        contradicting = _CONTRADICTING.get(field, ())
+        if guess.target in _NAMED_BY_DIGITS:
+            contradicting = (*contradicting, "digits")
+        for shape in contradicting:
+            if cells.share(shape) > _MUST and not (shape == "date" and cells.share("digits") == 1):
+                reason = f"{guess.reason}, but the cells hold something else"
+                return _Guess("", 0.0, reason)
+        if field not in _SHAPES:
+            return guess
+        shape, what = _SHAPES[field]
+        share = cells.share(shape)
+        if share < _MUST:
+            return _Guess("", 0.0, f"{guess.reason}, but only {share:.0%} of the cells are {what}")
+        confidence = min(0.99, guess.confidence + 0.04 * share)
+        return _Guess(
+            guess.target, confidence, f"{guess.reason}, and {share:.0%} of the cells are {what}"
+        )
+
+    def _by_cells(self, column: Column, guess: _Guess) -> _Guess:
+        """A header that says nothing: what the cells are, where nothing else can look like it."""
+        cells, reading = self._cells[column.id], self._file.readings[column.id]
+        says_nothing = reading.meaning is None and reading.reason == "the header is not known"
+        if not cells.cells or not says_nothing or self._schema.root.id == "product":
+            return guess
+        if self._by_program(column) is not None:
+            return guess
+        person = self._file.person or not self._file.company
+        shared = cells.share("shared_email") >= _MUST
+        found = {
+            "email": "person.email" if person and not shared else "company.email",
+            "vat": "company.vat_number",
+        }
+        if re.fullmatch(r"Column [A-Z]+", column.header):
+            found |= {
+                "dialled": "company.phone" if self._file.company else "person.direct",
+                "link": "company.web",
+                "company": "company.name",
+            }
+        for shape, target in found.items():
+            share = cells.share(shape)
+            if share >= 0.9 and not cells.share("file") and target in self._targets:
+                what = _SHAPES.get(target.split(".")[-1], ("", "names of companies"))[1]
+                reason = f"{guess.reason}, but {share:.0%} of the cells are {what}"
+                return _Guess(target, 0.6, reason)
+        return guess
+
+    # --- the whole file --------------------------------------------------------------------
+
+    def _about(self, readings: dict[str, Reading]) -> _File:
+        """Whether the file has companies, persons or both."""
+        sure = [r for r in readings.values() if r.meaning and "nobody" not in r.whose]
+        concepts = {reading.concept for reading in sure}
+        company = "company_name" in concepts
+        person = any(name in concepts for name in (*_NAMES, "display_name"))
+        for reading in sure:
+            company |= "company" in reading.whose and reading.concept == "name"
+            person |= "person" in reading.whose and reading.concept != "company_name"
+            if reading.concept == "own" and reading.meaning is not None:
+                company |= reading.meaning.company in ("company.name",)
+                person |= reading.meaning.person.removeprefix("person.") in _NAMES
+        for target in self._chosen():
+            company |= target == "company.name"
+            person |= target.removeprefix("person.") in _NAMES
+        named = [c for c, r in readings.items() if r.concept == "name" and not r.whose]
+        if named:
+            target, _ = _name_by_others(concepts, self._cells[named[0]])
+            company |= target == "company.name"
+            person |= target.startswith("person.")
+        if not company and not person:
+            # Neither is named: an address, a phone number or a web site makes it a company.
+            company = bool(concepts & (_OF_COMPANY | {"line1", "phone", "fax"}))
+            person = not company or bool(concepts & _OF_PERSON)
+        return _File(company, person, readings)
+
+    def _chosen(self) -> list[str]:
+        """The targets that a program's export or an earlier choice settle."""
+        found = []
+        for column in self._columns:
+            key = headers.key(column.header)
+            known = key in self._remembered
+            found.append((self._remembered[key] if known else self._by_program(column)) or "")
+        return found
+
+    def _completed(self, guesses: dict[str, _Guess]) -> dict[str, _Guess]:
+        """What a file must have and calls otherwise: a product's name and code; or leave all open."""
+        best: dict[str, str] = {}
+        for column, guess in sorted(guesses.items(), key=lambda item: -item[1].confidence):
+            if guess.target:
+                best.setdefault(guess.target, column)
+        for wanted, other in (
+            ("product.name", "product.description"),
+            ("product.code", "product.item_number"),
         ):
-            if first[0] in prefixes and meaning.target(entity):
-                return _Found(meaning, entity, 0.95, f"the header is known, for the {entity}")
+            if wanted not in best and other in best and wanted in self._targets:
+                guess = guesses[best[other]]
+                what = self._targets[wanted].labels["en"].lower()
+                best[wanted] = best.pop(other)
+                guesses[best[wanted]] = _Guess(
+                    wanted, guess.confidence, f"{guess.reason}, and there is no other {what}"
+                )
+        if not self._names_somebody(best):
+            return {
+                column: _Guess("", 0.0, f"{guess.reason}, but no column says who the row is about")
+                if guess.target
+                else guess
+                for column, guess in guesses.items()
+            }
+        return guesses
+
+    def _names_somebody(self, best: dict[str, str]) -> bool:
+        """Whether something identifies a record; a bare “Number” does not."""
+        for entity in self._schema.entities:
+            fields = {part for match in entity.match_keys for part in match.fields}
+            fields |= {field.id for field in entity.fields if field.composed}
+            for field in fields - {"department"}:
+                column = best.get(f"{entity.id}.{field}")
+                if column and self._file.readings[column].concept not in ("number", "mobile"):
+                    return True
+        return False
+
+    def _once_each(self, guesses: dict[str, _Guess]) -> list[ColumnMapping]:
+        """No target twice unless it takes several; the whole name yields to its parts."""
+        texts = {column.id: column.header for column in self._columns}
+        mapped = {guess.target for guess in guesses.values()}
+        taken: dict[str, str] = {}
+        kept: dict[str, ColumnMapping] = {}
+        for column, guess in sorted(guesses.items(), key=lambda item: -item[1].confidence):
+            reason = ""
+            if not guess.target or guess.confidence < _ENOUGH:
+                kept[column] = ColumnMapping(column=column, reason=guess.reason)
+                continue
+            if guess.target == "person.full_name" and "person.last_name" in mapped:
+                reason = "first and last name are in the file already"
+            elif guess.target in taken and not self._targets[guess.target].multiple:
+                reason = f"“{texts[taken[guess.target]]}” fills this field already"
+            if reason:
+                kept[column] = ColumnMapping(column=column, reason=f"{guess.reason}, but {reason}")
+                continue
+            taken[guess.target] = column
+            kept[column] = ColumnMapping(
+                column=column,
+                target=guess.target,
+                confidence=guess.confidence,
+                reason=guess.reason,
+            )
+        return [kept[column.id] for column in self._columns]
+
+
+def _name_of(column: Column) -> str:
+    """The English name that the exporting program gives a column, where that is known, else its header."""
+    return column.known_as or column.header
+
+
+def _name_by_others(concepts: set[str], cells: Contents) -> tuple[str, str]:
+    """What a bare “Name” is, by the other columns and by its cells; the first rule that holds."""
+    legal, personal = cells.share("company"), cells.share("person")
+    parts = {"first_name", "last_name"} <= concepts
+    is_rest = "last_name" not in concepts
+    rules: tuple[tuple[bool, str], ...]
+    if "company_name" in concepts:
+        rules = (
+            (parts or "full_name" in concepts, ""),
+            (is_rest and bool(concepts & {"first_name", "initials"}), "person.last_name"),
+            (personal >= _MUST, "person.full_name"),
+        )
+    else:
+        of_company = concepts & _OF_COMPANY
+        rules = (
+            (legal >= _SOME or "full_name" in concepts, "company.name"),
+            (parts, ""),
+            (
+                is_rest and bool(concepts & {"first_name", "middle_name", "initials"}),
+                "person.last_name",
+            ),
+            (bool(of_company - _OF_BOTH), "company.name"),
+            # Among many companies some have a legal form; persons who are customers have none.
+            (
+                "customer_number" in concepts and (bool(legal) or personal < _SURELY),
+                "company.name",
+            ),
+            (bool(concepts & _OF_PERSON) or personal >= _MUST, "person.full_name"),
+            (bool(of_company or concepts & {"line1", "phone", "fax"}), "company.name"),
+        )
+    target = next((target for holds, target in rules if holds), "")
+    return target, "" if target else "not whose it is"
+
+
+def _placed_by_words(reading: Reading, meaning: Meaning, file: _File) -> tuple[str, str] | None:
+    """Where the words around a known word send it; None where they say nothing."""
+    concept, whose = meaning.concept, reading.whose
+    if concept in (*_ADDRESS, "country"):
+        return _placed_address(meaning, whose, file)
+    if concept == "fax" and whose & {"private", "other"}:
+        return "", "there is no field for it"
+    if concept in ("phone", "direct", "mobile", "private_phone") and (
+        placed := _placed_phone(concept, whose, file)
+    ):
+        return placed, ""
+    if concept == "email" and whose & {"work", "postal"} and not whose & {"company", "person"}:
+        return (
+            ("company.email", "") if not file.person or "postal" in whose else ("person.email", "")
+        )
+    for words, entity in (
+        ({"person", "private", "direct"}, "person"),
+        ({"company", "main", "postal"}, "company"),
+    ):
+        if whose & words and (target := meaning.target(entity)):
+            return target, ""
+    return ("", "not whose it is") if whose & {"other", "visit"} and concept != "email" else None
+
+
+def _placed_address(meaning: Meaning, whose: frozenset[str], file: _File) -> tuple[str, str] | None:
+    part = meaning.company.removeprefix("company.postal.")
+    if "other" in whose:
+        return "", "there is no field for a third address"
+    if "private" in whose:
+        return (f"person.private.{part}" if part != meaning.company else "person.country"), ""
+    if "visit" in whose:
+        if part == meaning.company:
+            return "company.country", ""
+        return f"company.street.{part}", ""
+    if whose & {"work", "postal", "main", "company"}:
+        return (meaning.company, "") if file.company or not file.person else (meaning.person, "")
     return None
 
 
-def _entities(found: Sequence[_Found]) -> set[str]:
-    """Which of the two the file has: a column that can only be one of them, or says so."""
-    entities = set()
-    for item in found:
-        if item.meaning is None:
-            continue
-        if item.entity:
-            entities.add(item.entity)
-        elif item.meaning.company and not item.meaning.person:
-            entities.add("company")
-        elif item.meaning.person and not item.meaning.company:
-            entities.add("person")
-    if entities:
-        return entities
-    # Words that could mean either: an address, a phone number or a web site makes it a company.
-    meanings = [item.meaning for item in found if item.meaning is not None]
-    of_company = any(".postal." in m.company or m.company in _COMPANY_FIELDS for m in meanings)
-    return {"company"} if of_company else {"person"}
-
-
-def _suggest_column(
-    column: Column, found: _Found, cells: tuple[str, ...], entities: set[str], near: str
-) -> ColumnMapping:
-    if found.meaning is None:
-        return _by_cells(column, found, cells, entities)
-    entity = found.entity or _whose(found.meaning, entities, near)
-    target = found.meaning.target(entity)
-    if not target:
-        return ColumnMapping(column=column.id, reason=f"{found.reason}, but not whose it is")
-    shape = _shape_of(target)
-    if shape is None or not cells:
-        words = found.reason if cells else f"{found.reason}; the column is empty"
-        return ColumnMapping(
-            column=column.id, target=target, confidence=found.confidence, reason=words
+def _placed_phone(concept: str, whose: frozenset[str], file: _File) -> str:
+    if "other" in whose:
+        return "person.other_phone" if file.person else "company.phone"
+    if concept == "mobile":
+        return (
+            "person.mobile"
+            if file.person and whose & {"work", "private", "direct", "person"}
+            else ""
         )
-    pattern, what = _SHAPES[shape]
-    share = sum(bool(pattern.fullmatch(cell.strip())) for cell in cells) / len(cells)
-    if share < _MUST:
-        reason = f"{found.reason}, but only {share:.0%} of the cells are {what}"
-        return ColumnMapping(column=column.id, reason=reason)
-    confidence = min(0.99, found.confidence + 0.04 * share)
-    reason = f"{found.reason}, and {share:.0%} of the cells are {what}"
-    return ColumnMapping(column=column.id, target=target, confidence=confidence, reason=reason)
-
-
-def _by_cells(
-    column: Column, found: _Found, cells: tuple[str, ...], entities: set[str]
-) -> ColumnMapping:
-    """A header that says nothing: only e-mail addresses speak for themselves."""
-    pattern, what = _SHAPES["email"]
-    share = (
-        sum(bool(pattern.fullmatch(cell.strip())) for cell in cells) / len(cells) if cells else 0.0
-    )
-    if share >= 0.9:
-        target = "person.email" if "person" in entities else "company.email"
-        reason = f"{found.reason}, but {share:.0%} of the cells are {what}"
-        return ColumnMapping(column=column.id, target=target, confidence=0.6, reason=reason)
-    return ColumnMapping(column=column.id, reason=found.reason)
-
-
-def _whose(meaning: Meaning, entities: set[str], near: str) -> str:
-    if meaning.product:
-        return "product"
-    if not meaning.company or not meaning.person:
-        return "company" if meaning.company else "person"
-    if meaning.usually == "prefixed":
-        return ""
-    wanted = near if meaning.usually == "near" else meaning.usually
-    if entities and wanted not in entities:
-        return next(iter(entities))
-    return wanted
-
-
-def _shape_of(target: str) -> str | None:
-    last = target.split(".")[-1]
-    return {
-        "email": "email",
-        "web": "link",
-        "vat_number": "vat",
-        "web_address": "link",
-        **dict.fromkeys(("list_price", "minimum_price", "cost", "vat"), "number"),
-        **dict.fromkeys(
-            ("phone", "mobile", "direct", "private_phone", "other_phone", "fax"), "phone"
-        ),
-    }.get(last)
-
-
-def _cells(db: Database, column: Column) -> tuple[str, ...]:
-    """Some different values of a column."""
-    rows: list[tuple[Any, ...]] = db.rows(
-        sql(
-            "select distinct {c} from (select {c} from staged where {c} is not null"
-            " order by row_no limit {n}) order by 1",
-            c=name(column.id),
-            n=_CELLS,
-        )
-    )
-    return tuple(value for (value,) in rows)
-
-
-def _once_each(
-    entries: list[ColumnMapping], staged: StagedTable, schema: Schema
-) -> list[ColumnMapping]:
-    """No target twice unless it takes several; the whole name yields to its parts."""
-    headers = {column.id: column.header for column in staged.columns}
-    taken: dict[str, str] = {}
-    mapped = {entry.target for entry in entries}
-    kept = []
-    for entry in sorted(entries, key=lambda e: -(e.confidence or 0)):
-        target = entry.target
-        if target is None or (entry.confidence or 0) < _ENOUGH:
-            kept.append(entry.model_copy(update={"target": None, "confidence": None}))
-            continue
-        reason = ""
-        if target == "person.full_name" and {"person.first_name", "person.last_name"} & mapped:
-            reason = "first and last name are in the file already"
-        elif not schema.target(target).multiple and target in taken:
-            reason = f"“{headers[taken[target]]}” fills this field already"
-        if reason:
-            kept.append(ColumnMapping(column=entry.column, reason=f"{entry.reason}, but {reason}"))
-            continue
-        taken[target] = entry.column
-        kept.append(entry)
-    order = {entry.column: position for position, entry in enumerate(entries)}
-    return sorted(kept, key=lambda e: order[e.column])
+    if "private" in whose:
+        return "person.private_phone"
+    if "main" in whose:
+        return "company.phone"
+    if whose & {"work", "direct"}:
+        return "person.direct" if file.person else "company.phone"
+    return ""

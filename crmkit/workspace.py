@@ -39,6 +39,7 @@ from crmkit import (
     mapping,
     preview,
     price_lists,
+    remembered,
     selections,
     settings,
     sources,
@@ -74,6 +75,7 @@ from crmkit.plan import Balance, Plan, balance, make_plan, outline
 from crmkit.preview import RecordDetail, RowFilter
 from crmkit.price_lists import PriceList
 from crmkit.records import by_hand
+from crmkit.remembered import HeaderChoice
 from crmkit.selections import Combination, Selection
 from crmkit.settings import Action, Settings
 from crmkit.sources import Layout, Source
@@ -254,6 +256,16 @@ class Workspace:
         """
         with self.writing() as db:
             crm.add_custom_field(db, entity, field)
+
+    def header_choices(self) -> tuple[HeaderChoice, ...]:
+        """The headers that were sent to a field by hand in earlier imports, which suggestions follow."""
+        with self.reading() as db:
+            return remembered.choices(db)
+
+    def forget_header_choices(self, subject: str, header: str = "") -> None:
+        """Forget what was chosen for a header, or for all of one kind of file, `company` or `product`."""
+        with self.writing() as db, db.atomic():
+            remembered.forget(db, subject=subject, header=header)
 
     def query(self, text: str) -> pd.DataFrame:
         """Read the CRM with SQL, for people in notebooks: `select * from crm.company`."""
@@ -912,7 +924,7 @@ class ImportSession:
             )
             db.run(sql("delete from left_out"))
             db.run(sql("delete from decision"))
-            suggested = suggestions.suggest(db, staged, self.schema)
+            suggested = suggestions.suggest(db, staged, self.schema, self._remembered())
         self._save(
             source_path=str(source.path),
             source_name=source.path.name,
@@ -971,13 +983,17 @@ class ImportSession:
         self._save(mapping=chosen.model_dump_json())
 
     def suggest_mapping(self) -> Mapping:
-        """What the headers and cells suggest; it is not set until you assign it.
+        """What earlier choices, headers and cells suggest; it is not set until you assign it.
 
         Cleaning steps and made columns stay as they are.
         """
         with self.reading() as db:
-            suggested = suggestions.suggest(db, self.staged, self.schema)
+            suggested = suggestions.suggest(db, self.staged, self.schema, self._remembered())
         return suggested.with_cleaning_of(self.mapping)
+
+    def _remembered(self) -> dict[str, str | None]:
+        with self.workspace.reading() as db:
+            return remembered.targets(db, self.subject)
 
     # --- cleaning steps --------------------------------------------------------------------
 
@@ -1504,6 +1520,7 @@ class ImportSession:
                         [item.rows_by_status for item in balance(db, plan.entities)]
                     ),
                     backup=copy.name if copy else "",
+                    choices=remembered.chosen(self.mapping, self.staged, self.subject),
                 )
                 commit(db, plan, header, progress=lambda f, text: stoppable(0.1 + 0.9 * f, text))
             with self._unless_written():

@@ -12,7 +12,6 @@ from crmkit.database import in_memory
 from crmkit.entities import SCHEMA
 from crmkit.mapping import Mapping
 from crmkit.staging import StagedTable
-from crmkit.suggestions import normal
 from tests.crm_kit import silent
 from tests.test_sources import REAL, real_files
 
@@ -45,7 +44,7 @@ CORPUS: dict[str, dict[str, str]] = {
         "E-mailadres": "person.email",
         "Mobiel": "person.mobile",
         "Website": "company.web",
-        "Bezoekadres": "",
+        "Bezoekadres": "company.street.line1",
     },
     "norwegian register": {
         "Kundenr": "company.number",
@@ -136,6 +135,8 @@ SAMPLES = {
     "web": "www.acme.example",
     "vat_number": "956753104",
     "fax": "22110098",
+    "zip_code": "0155",
+    "birth_date": "1980-02-01",
 }
 
 
@@ -259,15 +260,92 @@ def test_every_suggestion_has_a_confidence_and_a_reason(tmp_path: Path) -> None:
     assert all(entry.reason for entry in mapping.columns)
 
 
+def test_the_crms_own_id_is_taken_from_our_export_only(tmp_path: Path) -> None:
+    """A “Company ID” in a foreign file is the ID of another program."""
+    ours = write(tmp_path / "ours.csv", {"Company ID": ["1"], "Company name": ["Acme"]})
+    foreign = write(
+        tmp_path / "x.csv",
+        {"Company ID": ["1"], "Firmanavn": ["Acme"], "Farge": ["blue"], "Merknad": ["x"]},
+    )
+
+    assert by_header(ours)["Company ID"] == "company.id"
+    assert by_header(foreign)["Company ID"] == ""
+
+
+def test_a_header_id_alone_is_left_open(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.csv", {"ID": ["1"], "Company": ["Acme"]})
+
+    assert by_header(path) == {"ID": "", "Company": "company.name"}
+
+
 @pytest.mark.parametrize(
-    ("header", "text"),
+    ("columns", "target"),
     [
-        ("Company name*", "company name"),
-        ("E-Mail_Address", "e mail address"),
-        ("Straße", "strasse"),
-        ("FirstName", "first name"),
-        ("  Fødselsdato ", "fodselsdato"),
+        ({"Name": ["Acme Ltd"], "Phone": ["22 11 00 99"]}, "company.name"),
+        ({"Name": ["Ann Lee", "Bo Ek"], "Mobile": ["90011223", "90011224"]}, "person.full_name"),
+        ({"Name": ["Lee"], "First name": ["Ann"]}, "person.last_name"),
+        ({"Name": ["Ann Lee"], "Company": ["Acme"]}, "person.full_name"),
+        ({"Name": ["Acme"], "Contact": ["Ann Lee"]}, "company.name"),
     ],
+    ids=["a company", "persons", "beside a first name", "beside a company", "beside a contact"],
 )
-def test_headers_are_compared_without_case_accents_and_marks(header: str, text: str) -> None:
-    assert normal(header) == text
+def test_a_bare_name_is_read_by_what_is_around_it(
+    columns: dict[str, list[str]], target: str, tmp_path: Path
+) -> None:
+    assert by_header(write(tmp_path / "x.csv", columns))["Name"] == target
+
+
+@pytest.mark.parametrize(
+    ("address", "target"),
+    [("info@acme.example", "company.email"), ("ann@acme.example", "person.email")],
+)
+def test_a_bare_address_is_the_companys_when_its_cells_are(
+    address: str, target: str, tmp_path: Path
+) -> None:
+    columns = {"Company": ["Acme"], "Contact": ["Ann Lee"], "E-mail": [address]}
+
+    assert by_header(write(tmp_path / "x.csv", columns))["E-mail"] == target
+
+
+def test_what_identifies_nobody_is_left_open(tmp_path: Path) -> None:
+    """A table of something else that has a column of notes is no list of contacts."""
+    path = write(tmp_path / "x.csv", {"Reading": ["1.5"], "Notes": ["warm"], "City": ["Oslo"]})
+
+    assert set(by_header(path).values()) == {""}
+
+
+def test_a_price_with_tax_is_not_the_price(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "x.csv",
+        {"Varenr": ["1"], "Navn": ["Kaffe"], "Pris inkl. mva": ["125"], "Pris eks. mva": ["100"]},
+    )
+    source = sources.inspect(path)
+    with in_memory() as db:
+        staged = staging.land(db, source, sources.detect_layout(source), progress=silent)
+        mapping = suggestions.suggest(db, staged, SCHEMA.subject("product"))
+
+    assert [entry.target for entry in mapping.columns] == [
+        "product.code",
+        "product.name",
+        None,
+        "product.list_price",
+    ]
+
+
+def test_what_was_chosen_before_goes_first(tmp_path: Path) -> None:
+    """Also that a column was left out; but not against the cells."""
+    path = write(
+        tmp_path / "x.csv", {"Company": ["Acme"], "Farge": ["red"], "Fax": ["1234567"], "X": ["y"]}
+    )
+    source = sources.inspect(path)
+    with in_memory() as db:
+        staged = staging.land(db, source, sources.detect_layout(source), progress=silent)
+        mapping = suggestions.suggest(
+            db,
+            staged,
+            SCHEMA.subject("company"),
+            {"farge": "company.category", "fax": None, "x": "company.email"},
+        )
+
+    assert [e.target for e in mapping.columns] == ["company.name", "company.category", None, None]
+    assert "chosen here before" in mapping.columns[1].reason

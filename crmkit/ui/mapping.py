@@ -32,6 +32,12 @@ class MappingPanel(Panel):
         suggest = button(
             "Suggest again", self._suggest, desk, tooltip="Forget the choices made here"
         )
+        self._forget = button(
+            "Forget earlier choices",
+            self._forget_earlier,
+            desk,
+            tooltip="Suggest without what was chosen in earlier imports, from now on",
+        )
         self.body.children = [
             self._needed,
             self._table,
@@ -39,7 +45,7 @@ class MappingPanel(Panel):
             w.HTML("<h3>The same value for all rows</h3>"),
             w.HBox([self._field, self._value, button("Set", self._set_constant, desk)]),
             self._constants,
-            suggest,
+            w.HBox([suggest, self._forget]),
         ]
 
     def ready(self) -> bool:
@@ -99,6 +105,11 @@ class MappingPanel(Panel):
             for column in mapping.made
         ]
         self._table.rows = (*filed, *made)
+        self._forget.layout.display = (
+            ""
+            if any(c.subject == session.subject for c in session.workspace.header_choices())
+            else "none"
+        )
 
     def _refresh(self, schema: Schema) -> None:
         session = self.desk.session
@@ -165,6 +176,11 @@ class MappingPanel(Panel):
         session.mapping = session.suggest_mapping()
         self.show()
         self.desk.on_change()
+
+    def _forget_earlier(self) -> None:
+        session = self.desk.session
+        session.workspace.forget_header_choices(session.subject)
+        self._suggest()
 
 
 def _groups(schema: Schema) -> tuple[TargetGroup, ...]:

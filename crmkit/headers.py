@@ -1,0 +1,335 @@
+"""What a header says by itself: the concept it names, and whose it is.
+
+The words are in `headers.toml`, in six languages. Words that say whose a thing is ("Contact e-mail",
+"Telefon privat", "BESOKSPOSTNR") are taken off, from either end, until a known word is left.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Final
+
+from rapidfuzz import fuzz, process
+
+from crmkit.entities import Schema
+
+_SIMILAR: Final = 90.0
+_SHORTEST_SIMILAR: Final = 6
+
+# Whose: the words that say so, longest first where one begins with another.
+_WHOSE: Final = {
+    "nobody": (
+        "assistants assistant assistent manager managers spouse partner yomi phonetic parent our vart"
+        " type typ label display photo previous former alternative delivery leverings leverans lever"
+        " afleverings liefer bill"
+    ),
+    "private": (
+        "home private privat prive privaten hjemme hjem hem thuis personal persoonlijk personlig"
+        " personlich personligt huis priv bostad bostads"
+    ),
+    "other": "other andere ander annan annen anden andet weitere weiteres weiterer alternativ",
+    "main": "main general algemeen sentralbord vaxel zentrale hoved hoofd centraal huvud haupt allgemein",
+    "direct": "direct direkt direkte direktes",
+    "work": (
+        "work business werk zakelijk geschaftlich arbeid arbeids arb arbete arbets arbejde arbejds jobb"
+        " job office kontor kontors dienst beruflich bedrijfs"
+    ),
+    "visit": (
+        "visiting visit bezoekadres bezoek besoksadresse besoks besok besuchsadresse besuchs besuch"
+        " besoksadress besogsadresse besogs forretningsadresse forretnings street shipping physical"
+        " vestigings gate"
+    ),
+    "postal": (
+        "postal postadresse postadres postadress postanschrift mailing post correspondentie"
+        " correspondence billing factuur faktura fakturerings fakturaadresse rechnungs invoice invoicing"
+    ),
+    "company": (
+        "company companies account organization organisation organisasjons organisasjon organisatie"
+        " organisations customers customer cust client bedrijf firma firmaets klanten klant relatie"
+        " bedrifts bedrift virksomhetens virksomhets virksomhet virksomheds virksomhed selskaps selskap"
+        " selskab kundens kunden kunde kund foretagets foretags foretag bolagets bolags bolag"
+        " unternehmens unternehmen supplier vendor leverandor leverantor lieferanten debitor debiteur org"
+    ),
+    "person": (
+        "contactpersoons contactpersoon contacts contact kontaktpersonens kontaktpersons kontaktperson"
+        " kontakten kontakt kontakts ansprechpartners ansprechpartner personens persoon person"
+        " medarbeider medarbejder medewerker mitarbeiter employee ansatt lead member medlems medlem"
+        " lid mitglieds mitglied"
+    ),
+    "product": (
+        "products product produkts produkt artikelens artikel artikkel article items item varens vare"
+        " vara varans variant"
+    ),
+    "without tax": (
+        "excl vat,excl tax,excl btw,exclusief btw,exclusief,excluding vat,ex vat,ex btw,eks mva,ekskl mva,"
+        "uten mva,exkl moms,exkl mwst,ekskl moms,ex moms,uden moms,utan moms,ohne mwst,zzgl mwst,netto,net,"
+        "excl,exkl,ekskl,eks"
+    ),
+    "with tax": (
+        "incl vat,incl tax,incl btw,inclusief btw,inclusief,including vat,inc vat,inkl mva,inkl moms,"
+        "inkl mwst,med moms,med mva,mit mwst,brutto,gross,incl,inkl"
+    ),
+    "": "s your eur gbp nok sek dkk usd euro kr chf value wert verdi c the af av pr",
+}
+_QUALIFIERS: Final = sorted(
+    (
+        (qualifier, whose)
+        for whose, listed in _WHOSE.items()
+        for qualifier in (listed.split(",") if "," in listed else listed.split())
+    ),
+    key=lambda item: -len(item[0]),
+)
+_SHORTEST_GLUED: Final = 8
+_DEEPEST: Final = 4
+
+_DATED: Final = {
+    "date",
+    "datum",
+    "dato",
+    "datoen",
+    "created",
+    "modified",
+    "changed",
+    "updated",
+    "aangemaakt",
+    "gewijzigd",
+    "erstellt",
+    "geandert",
+    "angelegt",
+    "opprettet",
+    "endret",
+    "registrert",
+    "skapad",
+    "andrad",
+    "oprettet",
+    "rettet",
+    "aendret",
+    "since",
+    "siden",
+    "seit",
+    "sinds",
+    "sedan",
+    "last",
+    "laatste",
+    "laatst",
+    "letzter",
+    "letzte",
+    "letztes",
+    "sist",
+    "siste",
+    "senast",
+    "senaste",
+    "sidst",
+    "sidste",
+}
+_PARTS: Final = re.compile(r"\s*[/,;&+|]\s*|\s(?:og|und|en|and|och|or)\s")
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What a header word means: the field for each entity, and for whom it usually is.
+
+    Attributes:
+        usually: The entity of a bare word where a file has both, `near` for that of the column before,
+            `prefixed` for none.
+    """
+
+    concept: str = ""
+    company: str = ""
+    person: str = ""
+    product: str = ""
+    usually: str = ""
+    trust: float = 0.95
+
+    def target(self, entity: str) -> str:
+        """The target for one of the entities; empty when it has none."""
+        return {"company": self.company, "person": self.person, "product": self.product}.get(
+            entity, ""
+        )
+
+    @property
+    def has_field(self) -> bool:
+        """Whether it means a field at all."""
+        return bool(self.company or self.person or self.product)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a header says by itself.
+
+    Attributes:
+        meaning: None where it says nothing that is known.
+        whose: What the words around it say: `company`, `private`, `visit`, `nobody` and so on.
+        number: The number in it: 2 for "Telefon 2".
+        exact: It is a known word, with words around it at most; not one that is like it.
+    """
+
+    meaning: Meaning | None
+    confidence: float
+    reason: str
+    whose: frozenset[str] = frozenset()
+    number: int = 1
+    exact: bool = True
+
+    @property
+    def concept(self) -> str:
+        return self.meaning.concept if self.meaning else ""
+
+
+Words = Mapping[str, Meaning]
+
+
+def normal(header: str) -> str:
+    """A header without case, accents, punctuation and marks such as `*`."""
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", header)
+    folded = (
+        spaced.casefold().replace("ø", "o").replace("æ", "ae").replace("ß", "ss").replace("å", "a")
+    )
+    plain = "".join(
+        c for c in unicodedata.normalize("NFKD", folded) if not unicodedata.combining(c)
+    )
+    return " ".join(re.findall(r"[a-z0-9]+", plain))
+
+
+def key(header: str) -> str:
+    """A header as `normal`, and without its spaces: "E-post adresse" is "Epostadresse"."""
+    return normal(header).replace(" ", "")
+
+
+@cache
+def words(entities: frozenset[str]) -> Words:
+    """The known words that mean a field of one of these entities, or that there is none."""
+    text = resources.files("crmkit").joinpath("headers.toml").read_text(encoding="utf-8")
+    found: dict[str, Meaning] = {}
+    for concept, given in tomllib.loads(text).items():
+        listed = given.pop("words")
+        if entities.isdisjoint(given):
+            continue
+        meaning = Meaning(concept=concept, **given)
+        for word in listed:
+            found.setdefault(key(word), meaning)
+    return found
+
+
+def declared(schema: Schema) -> Words:
+    """The program's own headers, as its template and exports write them.
+
+    A field's label without its entity counts where no other field of an entity has it.
+    """
+    found: dict[str, set[tuple[str, str]]] = {}
+    for target in schema.targets():
+        for language, label in target.labels.items():
+            meant = (target.entity.id, target.id)
+            found.setdefault(key(label), set()).add(meant)
+            found.setdefault(key(f"{target.entity.labels[language]} {label}"), set()).add(meant)
+    meanings = {}
+    for text, several in found.items():
+        fields = dict(several)
+        if len(fields) == len(several):
+            company, person, product = (fields.get(e, "") for e in ("company", "person", "product"))
+            meanings[text] = Meaning("own", company, person, product, usually="near")
+    return meanings
+
+
+def read(header: str, known: Words, own: Words) -> Reading:
+    """What a header says, by the words that are known and the program's own."""
+    text = normal(header)
+    if key(header) in own and key(header) not in known:
+        return Reading(own[key(header)], 0.95, "the header is one of the program's own")
+    understood = _understand_shortest(text, known)
+    if understood and (not _is_dated(text) or not understood[1]):
+        meaning, whose, number = understood
+        reason = "the header is known"
+        if whose:
+            reason += f", for “{whose[0]}”" if whose[0] in ("company", "person") else ""
+        return Reading(meaning, meaning.trust, reason, frozenset(whose) - {""}, number)
+    if _is_dated(text):
+        return Reading(None, 0.0, "the header speaks of another date")
+    if (parts := _read_parts(header, text, known)) is not None:
+        return parts
+    return _read_similar(text, known)
+
+
+def _is_dated(text: str) -> bool:
+    tokens = set(text.split())
+    return not _DATED.isdisjoint(tokens) and "name" not in tokens
+
+
+def _understand_shortest(text: str, known: Words) -> tuple[Meaning, tuple[str, ...], int] | None:
+    """The meaning with as few words as possible taken off."""
+    found = (_understand(text, known, depth) for depth in range(_DEEPEST + 1))
+    return next((understood for understood in found if understood), None)
+
+
+def _understand(text: str, known: Words, depth: int) -> tuple[Meaning, tuple[str, ...], int] | None:
+    """The meaning of a text, what the words around it say, and the number in it."""
+    if meaning := known.get(text.replace(" ", "")):
+        return meaning, (), 1
+    if depth == 0 or len(text) < 2:
+        return None
+    if found := re.fullmatch(r"(.*?[a-z]) ?0?(\d)( .*)?", text):
+        before, number, after = found.group(1), found.group(2), found.group(3) or ""
+        if inner := _understand(before + after, known, depth - 1):
+            return inner[0], inner[1], int(number)
+    for qualifier, whose in _QUALIFIERS:
+        for rest in _without(text, qualifier):
+            if inner := _understand(rest, known, depth - 1):
+                return inner[0], (whose, *inner[1]), inner[2]
+    return None
+
+
+def _without(text: str, qualifier: str) -> Iterator[str]:
+    """A text without a word at its beginning or end, which may be glued to the next one."""
+    size = len(qualifier)
+    glued = size >= 3 and len(text) - size >= 3 and len(text) >= _SHORTEST_GLUED
+    if text.startswith(f"{qualifier} "):
+        yield text[size + 1 :]
+    elif glued and text.startswith(qualifier):
+        yield text[size:]
+    if text.endswith(f" {qualifier}"):
+        yield text[: -size - 1]
+    elif glued and text.endswith(qualifier):
+        yield text[:-size].rstrip()
+
+
+def _read_parts(header: str, text: str, known: Words) -> Reading | None:
+    """A header of two words for the same thing ("Mobile/Cell"), or of two things ("PLZ Ort")."""
+    parts = [normal(part) for part in _PARTS.split(header) if normal(part)]
+    found = [understood[0] for part in parts if (understood := _understand(part, known, 1))]
+    with_field = [meaning for meaning in found if meaning.has_field]
+    tokens = text.split()
+    if len(with_field) < 2:
+        for place in range(1, len(tokens)):
+            halves = [known.get("".join(half)) for half in (tokens[:place], tokens[place:])]
+            if all(half is not None and half.has_field for half in halves):
+                with_field = [half for half in halves if half is not None]
+                break
+    concepts = {meaning.concept for meaning in with_field}
+    if len(concepts) > 1:
+        return Reading(None, 0.0, "the header names two things")
+    if concepts and len(parts) > 1:
+        return Reading(with_field[0], 0.8, "a part of the header is known")
+    return None
+
+
+def _read_similar(text: str, known: Words) -> Reading:
+    squeezed = text.replace(" ", "")
+    if len(squeezed) >= _SHORTEST_SIMILAR and (
+        close := process.extractOne(
+            squeezed, known.keys(), scorer=fuzz.ratio, score_cutoff=_SIMILAR
+        )
+    ):
+        word, score, _ = close
+        # Slips of the pen are seldom in the first letters: "E-nummer" is no "Nummer".
+        begins = word[:2] == squeezed[:2]
+        if begins and re.findall(r"\d", word) == re.findall(r"\d", squeezed):
+            return Reading(
+                known[word], 0.7 * score / 100, f"the header is like “{word}”", exact=False
+            )
+    return Reading(None, 0.0, "the header is not known")

@@ -1,0 +1,99 @@
+"""A header says what it names and whose it is, in six languages and many spellings."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crmkit import headers
+from crmkit.entities import SCHEMA
+
+KNOWN = headers.words(frozenset({"company", "person"}))
+OWN = headers.declared(SCHEMA.subject("company"))
+
+
+def read(header: str) -> headers.Reading:
+    return headers.read(header, KNOWN, OWN)
+
+
+@pytest.mark.parametrize(
+    ("header", "text"),
+    [
+        ("Company name*", "company name"),
+        ("E-Mail_Address", "e mail address"),
+        ("Straße", "strasse"),
+        ("FirstName", "first name"),
+        ("  Fødselsdato ", "fodselsdato"),
+    ],
+)
+def test_headers_are_compared_without_case_accents_and_marks(header: str, text: str) -> None:
+    assert headers.normal(header) == text
+
+
+@pytest.mark.parametrize(
+    ("header", "concept", "whose"),
+    [
+        ("E-post kontaktperson", "email", {"person"}),
+        ("CompanyPostStreet", "line1", {"company", "postal"}),
+        ("BESOKSPOSTNR", "zip_code", {"visit"}),
+        ("Tel. privat", "phone", {"private"}),
+        ("Tel. arb.", "phone", {"work"}),
+        ("Assistant's Phone", "phone", {"nobody"}),
+        ("Mobile/Cell", "mobile", set()),
+    ],
+)
+def test_words_around_a_known_one_say_whose_it_is(
+    header: str, concept: str, whose: set[str]
+) -> None:
+    found = read(header)
+
+    assert (found.concept, found.whose) == (concept, whose)
+
+
+@pytest.mark.parametrize("header", ["PLZ Ort", "Post nr/sted", "Postnr./By"])
+def test_a_header_of_two_things_is_none_of_them(header: str) -> None:
+    found = read(header)
+
+    assert found.meaning is None
+    assert "two things" in found.reason
+
+
+@pytest.mark.parametrize("header", ["Last contact date", "Kunde siden 2010", "Laatst gebeld"])
+def test_a_date_of_something_else_is_not_the_thing(header: str) -> None:
+    meaning = read(header).meaning
+
+    assert meaning is None or not meaning.has_field
+
+
+@pytest.mark.parametrize(("header", "number"), [("Telefon 2", 2), ("E-mail 1", 1), ("adr3", 3)])
+def test_a_number_in_a_header_is_told(header: str, number: int) -> None:
+    found = read(header)
+
+    assert found.meaning is not None
+    assert found.number == number
+
+
+def test_a_word_that_is_nearly_known_is_less_sure() -> None:
+    near, exact = read("Organisasjonsnumer"), read("Organisasjonsnummer")
+
+    assert near.concept == exact.concept == "vat_number"
+    assert near.confidence < exact.confidence
+
+
+@given(st.text(max_size=60))
+def test_any_text_can_be_read(header: str) -> None:
+    found = read(header)
+
+    assert found.reason
+    assert 0 <= found.confidence <= 1
+
+
+def test_every_word_is_of_a_field_that_exists() -> None:
+    known = {target.id for target in SCHEMA.targets()} | {"product.price_list"}
+    every = headers.words(frozenset({"company", "person", "product"}))
+
+    meant = {
+        target for m in every.values() for target in (m.company, m.person, m.product) if target
+    }
+    assert meant <= known

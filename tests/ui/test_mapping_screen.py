@@ -1,0 +1,45 @@
+"""The mapping panel without a browser: what earlier imports taught is followed, and can be forgotten."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from crmkit.ui.desk import Desk
+from crmkit.ui.mapping import MappingPanel
+from crmkit.workspace import Workspace
+
+
+@pytest.fixture
+def panel(tmp_path: Path) -> MappingPanel:
+    """The panel of a file whose header “Klasse” went to the category in an import before."""
+    workspace = Workspace.create(tmp_path / "workspace")
+    path = tmp_path / "a.csv"
+    path.write_text("Company,Klasse\nAcme,Customer\n", encoding="utf-8")
+    first = workspace.new_import()
+    first.load(path)
+    first.mapping = first.mapping.with_target("c2", "company.category")
+    first.preview()
+    first.commit(back_up=False)
+    session = workspace.new_import()
+    session.load(path)
+    panel = MappingPanel(Desk(workspace, session, strict=True))
+    panel.show()
+    return panel
+
+
+def test_a_column_says_that_it_follows_an_earlier_choice(panel: MappingPanel) -> None:
+    row = panel._table.rows[1]
+
+    assert row.target == "company.category"
+    assert "chosen here before" in row.reason
+
+
+def test_earlier_choices_are_forgotten_by_a_click(panel: MappingPanel) -> None:
+    assert panel._forget.layout.display == ""
+
+    panel._forget.click()
+
+    assert panel._table.rows[1].target is None
+    assert panel._forget.layout.display == "none"
