@@ -102,6 +102,6 @@ def test_the_header_row_that_is_said_counts(session: ImportSession) -> None:
 def test_rows_that_could_not_be_read_are_listed_with_their_reason(session: ImportSession) -> None:
     panel = panel_of(session, b'Name;City\nAcme;Oslo\n"Beta;Lund\nGamma;Moss\n')
 
-    assert "1 rows set aside" in panel._found.value or "1 row set aside" in panel._found.value
+    assert "1 row set aside" in panel._found.value
     assert "a quotation mark is opened and not closed" in panel._found.value
-    assert "&quot;Beta;Lund" in panel._found.value or '"Beta;Lund' in panel._found.value
+    assert "Beta;Lund" in panel._found.value
