@@ -248,6 +248,9 @@ def test_known_records_change_only_as_the_settings_say(
         assert {p for p in _alive(kit) if p[:2] in old} == phones
 
 
+# Each of these makes four plans or two imports.
+fewer = settings(relaxed, max_examples=20)
+
 # --- decisions ---------------------------------------------------------------------------------
 
 MULTIPLE = ("company.phone", "person.email", "person.mobile")
@@ -314,7 +317,7 @@ def decide(db: Database, kit: Kit, decided: list[tuple[str, str, int, str, str]]
                 )
 
 
-@relaxed
+@fewer
 @given(
     known=rows,
     incoming=rows,
@@ -358,7 +361,7 @@ def test_decisions_are_previewed_committed_and_undone_like_everything_else(
     assert expected == _children(kit)
 
 
-@relaxed
+@fewer
 @given(known=rows, incoming=rows, chosen=any_settings, decided=st.lists(settled, max_size=6))
 def test_the_same_file_with_the_same_decisions_again_changes_nothing(
     known: list[Row],

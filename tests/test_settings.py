@@ -6,8 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from crmkit import price_lists
 from crmkit.crm import Preferences
-from crmkit.entities import COMPANY, PERSON, SCHEMA
+from crmkit.database import in_memory
+from crmkit.entities import (
+    COMPANY,
+    LISTS_WITHOUT_DEFAULT,
+    PERSON,
+    PRODUCT,
+    SCHEMA,
+    Entity,
+    FieldType,
+)
 from crmkit.settings import (
     DO_NOT_IMPORT,
     PRESETS,
@@ -42,6 +52,9 @@ FIRST, LAST, BASIS, SOURCE = (
     "person.sales_and_service.legal_basis",
     "person.sales_and_service.source",
 )
+
+
+ANN: Row = {NAME: "Acme", FIRST: "Ann", LAST: "Hansen"}
 
 
 @pytest.fixture
@@ -80,6 +93,97 @@ def test_the_acme_example(
     (found,) = kit.records("company")
     assert (vat, code) == (found["vat_number"], found["code"])
     assert [(street,)] == kit.rows("select line1 from crm.address where slot = 'street'")
+
+
+@pytest.mark.parametrize(
+    ("settings", "title", "department"),
+    [
+        pytest.param(both(Action.MERGE), "Director", "Sales", id="merge"),
+        pytest.param(both(Action.REPLACE), "Manager", "Sales", id="replace"),
+        pytest.param(both(Action.REPLACE, blanks_clear=True), "Manager", None, id="blanks clear"),
+        pytest.param(both(Action.SKIP), "Director", "Sales", id="skip"),
+    ],
+)
+def test_persons_follow_their_action_too(
+    kit: Kit, settings: Settings, title: str, department: str | None
+) -> None:
+    """Merge and Skip keep what is filled; Skip also leaves what is empty."""
+    born = "person.birth_date"
+    kit.load([{**ANN, "person.title": "Director", "person.department": "Sales", born: ""}])
+
+    new = {"person.title": "Manager", "person.department": "", born: "31.1.1980"}
+    kit.load([{**ANN, **new}], settings)
+
+    (found,) = kit.records("person")
+    assert (title, department) == (found["title"], found["department"])
+    assert (settings.rule(PERSON).action is Action.SKIP) == (found["birth_date"] is None)
+
+
+COMPANY_KEYS: list[tuple[str, Row, Row]] = [
+    ("name", {NAME: " ACME "}, {NAME: "Acme 2"}),
+    (
+        "name_department",
+        {NAME: "acme", "company.department": "it"},
+        {NAME: "Acme", "company.department": "Sales"},
+    ),
+    ("number", {NAME: "X", "company.number": "N 1"}, {NAME: "Acme", "company.number": "N2"}),
+    ("code", {NAME: "X", CODE: "c1"}, {NAME: "Acme", CODE: "C2"}),
+    ("vat_number", {NAME: "X", VAT: "NO 956 753 104 MVA"}, {NAME: "Acme", VAT: "956753105"}),
+    ("id", {NAME: "X", "company.id": "1"}, {NAME: "Acme", "company.id": ""}),
+]
+PERSON_KEYS: list[tuple[str, Row, Row]] = [
+    ("name", {FIRST: "ANN", LAST: "hansen"}, {FIRST: "Anne", LAST: "Hansen"}),
+    ("email", {LAST: "X", EMAIL: "ANN@acme.example"}, {LAST: "Hansen", EMAIL: "a@acme.example"}),
+    (
+        "mobile",
+        {LAST: "X", "person.mobile": "+47 900 11 223"},
+        {LAST: "Hansen", "person.mobile": "90011224"},
+    ),
+    ("number", {LAST: "X", "person.number": "p1"}, {LAST: "Hansen", "person.number": "P2"}),
+    ("id", {LAST: "X", "person.id": "1"}, {LAST: "Hansen", "person.id": ""}),
+]
+
+
+def test_every_match_key_has_a_case() -> None:
+    assert [key.id for key in COMPANY.match_keys] == [case[0] for case in COMPANY_KEYS]
+    assert [key.id for key in PERSON.match_keys] == [case[0] for case in PERSON_KEYS]
+
+
+@pytest.mark.parametrize(
+    ("entity", "key", "same", "other"),
+    [
+        pytest.param(entity, *case, id=f"{entity.id}, {case[0]}")
+        for entity, cases in ((COMPANY, COMPANY_KEYS), (PERSON, PERSON_KEYS))
+        for case in cases
+    ],
+)
+def test_every_duplicate_match_finds_its_record_and_no_other(
+    kit: Kit, entity: Entity, key: str, same: Row, other: Row
+) -> None:
+    """Each under Replace, in another spelling: what is found gets the new name, what is not is new."""
+    known = {
+        NAME: "Acme",
+        "company.department": "IT",
+        "company.number": "N1",
+        CODE: "C1",
+        VAT: "956753104",
+    }
+    ann = {
+        FIRST: "Ann",
+        LAST: "Hansen",
+        EMAIL: "ann@acme.example",
+        "person.mobile": "90011223",
+        "person.number": "P1",
+    }
+    kit.load([{**known, **ann} if entity is PERSON else known])
+    settings = both(Action.REPLACE).with_rule(entity, match_key=key)
+    company = {NAME: "Acme"} if entity is PERSON else {}
+
+    found = kit.load([{**company, **same}], settings, write=False)
+    missed = kit.load([{**company, **other}], settings, write=False)
+
+    assert {"matched"} == set(found.reasons(entity.id).values())
+    assert {"new": 1} == missed.counts(entity.id)
 
 
 def test_add_always_adds_the_acme_example_again(kit: Kit) -> None:
@@ -186,6 +290,77 @@ def test_each_list_has_its_own_rule(
     assert "Strange" == found["business"]
 
 
+LIST_TARGETS = {
+    target.field.list: target.id
+    for target in reversed(SCHEMA.targets())
+    if target.field.type is FieldType.LIST
+}
+"""Each list, and a field that takes its items."""
+
+
+@pytest.mark.parametrize("unknown", list(UnknownItem))
+@pytest.mark.parametrize("list_id", sorted(LIST_TARGETS))
+def test_every_list_takes_every_option(tmp_path: Path, list_id: str, unknown: UnknownItem) -> None:
+    """For a value that the list lacks: an item more, its default, or nothing; and what it has stays."""
+    target = LIST_TARGETS[list_id]
+    kit = Kit(
+        tmp_path,
+        Preferences(
+            default_category="Usual", default_business="Usual", default_legal_basis="Contract"
+        ),
+    )
+    product = target.startswith("product.")
+    settings = both(Action.REPLACE).with_list(list_id, unknown=unknown)
+    if product:
+        with in_memory() as db, db.attached(kit.path, "crm", read_only=False):
+            made = price_lists.add_price_list(
+                db, name="Standard", currency="EUR", valid_from=None, valid_to=None
+            )
+        settings = settings.with_rule(PRODUCT, match_key="code", action=Action.REPLACE)
+        settings = settings.model_copy(update={"price_list": made.id})
+    row: Row = {"product.name": "Desk", "product.code": "D1"} if product else {**ANN}
+    mapping = mapping_of([*row, target])
+    if list_id in LISTS_WITHOUT_DEFAULT and unknown is UnknownItem.DEFAULT:
+        assert any("has no default" in f for f in faults(settings, mapping, SCHEMA, Preferences()))
+        return
+    kit.load([row], settings)
+    before = kit.rows(f"select count(*) from crm.list_item where list = '{list_id}'")[0][0]
+
+    outcome = kit.load([{**row, target: "Unheard of"}], settings)
+
+    items = kit.rows(f"select name from crm.list_item where list = '{list_id}' order by id")
+    adds = unknown is UnknownItem.ADD
+    assert adds == (("Unheard of",) in items)
+    assert before + adds == len(items)
+    code = "new-list-item" if adds else "unknown-list-item"
+    assert (2, code) in outcome.codes()
+    entity = target.split(".")[0]
+    (detail,) = (d for d in outcome.details[2] if d.entity == entity)
+    label = SCHEMA.target(target).labels["en"]
+    (shown,) = (field for field in detail.fields if field.label == label)
+    if adds:
+        assert "Unheard of" == shown.outcome
+    elif unknown is UnknownItem.DEFAULT:
+        assert {"legal_basis": "Contract"}.get(list_id, "Usual") == shown.outcome
+    else:
+        assert shown.outcome in (None, shown.existing)
+
+
+def test_every_kind_of_phone_keeps_its_kind_and_rank(kit: Kit) -> None:
+    """A second number of one kind stands behind the first."""
+    kinds = [slot.id for slot in SCHEMA.children_of(PERSON)[1].slots["person"]]
+    row = {**ANN} | {f"person.{kind}": f"2233440{number}" for number, kind in enumerate(kinds)}
+    second: Row = {"person.mobile": "90011223"}
+
+    kit.load([row])
+    kit.load([{**ANN, **second}])
+
+    stored = kit.children("phone", "person")
+    first = [(1, kind, f"2233440{number}") for number, kind in enumerate(kinds)]
+    assert sorted([*first, (1, "mobile", "90011223")]) == sorted(stored)
+    assert ["22334401", "90011223"] == [value for _, kind, value in stored if kind == "mobile"]
+
+
 def test_adding_an_item_respects_another_case_and_deleted_names(kit: Kit) -> None:
     """The list has no two items that differ by case, and a deleted one does not come back."""
     kit.load([{NAME: "Acme", CATEGORY: "Customer"}, {NAME: "Beta", CATEGORY: "Old"}])
@@ -256,9 +431,6 @@ def test_a_field_keeps_its_value_where_blanks_clear_for_the_rest(kit: Kit) -> No
 
     (found,) = kit.records("company")
     assert ("old", None) == (found["code"], found["vat_number"])
-
-
-ANN: Row = {NAME: "Acme", FIRST: "Ann", LAST: "Hansen"}
 
 
 def _consents(kit: Kit) -> list[tuple[object, ...]]:

@@ -199,6 +199,43 @@ def test_cancelling_a_commit_leaves_the_crm_as_it_was(workspace: Workspace, peop
     assert session.commit().written["person"]["new"] == 3
 
 
+def test_rows_that_cannot_be_read_are_kept_with_their_reason(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    """They survive a reload of the import, and go with the file that they are of."""
+    path = tmp_path / "list.csv"
+    path.write_text('Name,City\nAcme,Oslo\n"Beta,Lund\nGamma,Moss\n"Delta,Voss\n', "utf-8")
+    session = workspace.new_import()
+    session.load(path)
+
+    kept = workspace.open_import(session.id).rejected_rows()
+
+    assert session.staged.rejected == 2
+    assert kept["Row"].tolist() == [3, 5]
+    assert kept["Text"].tolist() == ['"Beta,Lund', '"Delta,Voss']
+    assert set(kept["Reason"]) == {"a quotation mark is opened and not closed"}
+    assert session.rejected_rows(1)["Row"].tolist() == [3]
+    path.write_text("Name,City\nAcme,Oslo\n", "utf-8")
+    session.load(path)
+    assert session.rejected_rows().empty
+
+
+def test_the_encoding_and_the_delimiter_are_taken_as_said(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    path = tmp_path / "list.csv"
+    path.write_bytes("Name;Where, exactly\nBäcker;Oslo, Norge\n".encode("latin-1"))
+    session = workspace.new_import()
+
+    staged = session.load(path, encoding="latin-1", delimiter=";")
+
+    assert (staged.encoding, staged.delimiter) == ("latin-1", ";")
+    assert session.first_rows().iloc[0].tolist()[1:] == ["Bäcker", "Oslo, Norge"]
+    with pytest.raises(SourceError, match="encoding"):
+        session.load(path, encoding="klingon")
+    assert session.staged == staged
+
+
 def test_cancelling_a_load_keeps_what_was_loaded_before(workspace: Workspace, people: Path) -> None:
     session = workspace.new_import()
     session.load(people)

@@ -191,7 +191,8 @@ class SourcePanel(Panel):
         header = f"headers in row {staged.header_row}" if staged.header_row else "no header row"
         header = "one row for each contact" if staged.contacts else header
         blank = f", {staged.blank_rows:,} blank rows passed over" if staged.blank_rows else ""
-        aside = f", {staged.rejected:,} rows set aside" if staged.rejected else ""
+        rows = "row" if staged.rejected == 1 else "rows"
+        aside = f", {staged.rejected:,} {rows} set aside" if staged.rejected else ""
         return "".join(
             (
                 markup.paragraph(

@@ -1,0 +1,107 @@
+"""The source panel: how the file is read can be said, and what could not be read is shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from crmkit.ui.desk import Desk
+from crmkit.ui.source import SourcePanel
+from crmkit.workspace import ImportSession, Workspace
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> ImportSession:
+    return Workspace.create(tmp_path / "workspace").new_import()
+
+
+def panel_of(session: ImportSession, content: bytes) -> SourcePanel:
+    """The panel with a text file that was read as it was found to be."""
+    path = session.workspace.path / "list.csv"
+    path.write_bytes(content)
+    session.load(path)
+    panel = SourcePanel(Desk(session.workspace, session, strict=True))
+    panel.show()
+    return panel
+
+
+def read_again(panel: SourcePanel) -> None:
+    panel._again.click()
+    assert panel.desk.wait(60)
+
+
+def first_row(session: ImportSession) -> list[str]:
+    return [str(cell) for cell in session.first_rows(1).iloc[0].tolist()[1:]]
+
+
+def test_the_encoding_and_delimiter_that_were_found_are_shown(session: ImportSession) -> None:
+    panel = panel_of(session, b"Name;City\nAcme;Oslo\n")
+
+    assert (panel._encoding.value, panel._delimiter.value) == ("utf-8", ";")
+    assert panel._text.layout.display == ""
+    assert panel._sheet.layout.display == "none"
+
+
+def test_another_encoding_reads_the_letters_anew(session: ImportSession) -> None:
+    """0x8A is an ä on an old Macintosh, and a Š on Windows."""
+    panel = panel_of(session, b"Name;City\nB\x8acker;Oslo\nM\x8arz;Oslo\n")
+
+    panel._encoding.value = "mac-roman"
+    read_again(panel)
+
+    assert first_row(session) == ["Bäcker", "Oslo"]
+    assert panel._encoding.value == session.staged.encoding
+
+
+def test_another_delimiter_cuts_the_rows_anew(session: ImportSession) -> None:
+    panel = panel_of(session, b"Name;City|Country\nAcme;Oslo|Norway\nBeta;Lund|Sweden\n")
+
+    panel._delimiter.value = "|"
+    read_again(panel)
+
+    assert [column.header for column in session.staged.columns] == ["Name;City", "Country"]
+    assert first_row(session) == ["Acme;Oslo", "Norway"]
+
+
+def test_a_tab_is_offered_by_its_name(session: ImportSession) -> None:
+    panel = panel_of(session, b"Name\tCity, land\nAcme\tOslo, Norge\n")
+    assert panel._delimiter.value == "tab"
+
+    panel._delimiter.value = ","
+    read_again(panel)
+    panel._delimiter.value = "tab"
+    read_again(panel)
+
+    assert session.staged.delimiter == "\t"
+    assert first_row(session) == ["Acme", "Oslo, Norge"]
+
+
+def test_an_encoding_that_is_none_is_refused_and_the_rows_stay(session: ImportSession) -> None:
+    panel = panel_of(session, b"Name;City\nAcme;Oslo\n")
+
+    panel._encoding.value = "klingon"
+    read_again(panel)
+
+    notice = panel.desk.message.notice
+    assert notice is not None
+    assert "klingon" in f"{notice.message} {notice.where}"
+    assert first_row(session) == ["Acme", "Oslo"]
+
+
+def test_the_header_row_that_is_said_counts(session: ImportSession) -> None:
+    panel = panel_of(session, b"List of 2026;\nName;City\nAcme;Oslo\n")
+
+    panel._header.value = 1
+    read_again(panel)
+
+    assert session.staged.header_row == 1
+    assert first_row(session) == ["Name", "City"]
+
+
+def test_rows_that_could_not_be_read_are_listed_with_their_reason(session: ImportSession) -> None:
+    panel = panel_of(session, b'Name;City\nAcme;Oslo\n"Beta;Lund\nGamma;Moss\n')
+
+    assert "1 row set aside" in panel._found.value
+    assert "a quotation mark is opened and not closed" in panel._found.value
+    assert "Beta;Lund" in panel._found.value
