@@ -30,7 +30,7 @@ def test_the_guided_notebook_runs_and_its_panels_answer(
     batch = Workspace.open(sample_workspace).batches()[0]
     assert batch.source == "customers-update.xlsx"
 
-    mapping = output.get_by_label("Company name").first
+    mapping = output.get_by_label("Company name", exact=True).first
     mapping.scroll_into_view_if_needed()
     expect(mapping).to_have_value(":company.name")
     mapping.select_option(":company.code")

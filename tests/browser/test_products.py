@@ -32,7 +32,7 @@ def test_products_go_into_a_new_price_list(
     page.screenshot(path=screenshots / "products-source.png")
 
     next_step(page, "Map the columns")
-    expect(page.get_by_label("Listepris")).to_have_value(":product.list_price")
+    expect(page.get_by_label("Listepris", exact=True)).to_have_value(":product.list_price")
     expect(page.get_by_text("Product: List price: mapped")).to_be_visible()
     next_step(page, "Import settings")
     page.get_by_label("Duplicate match:").first.select_option("Name + code")
