@@ -205,7 +205,7 @@ def test_an_ambiguous_record_offers_its_candidates(preview_panel: PreviewPanel) 
     again(preview_panel)
 
     (detail,) = preview_panel._preview.detail(3)
-    assert detail.decided == ("Row 3: it is the record with ID 3.",)
+    assert detail.decided == ("Row 3: it is Twin AS (ID 3).",)
     assert "1 decision is part of this import" in preview_panel._decisions.head.summary
 
 
