@@ -2,6 +2,7 @@
 
     CrmkitError(message, where, mend)
     |- SourceError      a source cannot be read or recognised
+    |  |- PasswordError    it is protected, and its password is needed
     |- MappingError     a mapping does not fit its columns or fields
     |- SettingsError    a choice is missing or contradicts another (all are listed)
     |- PlanError        a plan cannot be made
@@ -40,6 +41,10 @@ class CrmkitError(Exception):
 
 class SourceError(CrmkitError):
     """A source cannot be read or recognised."""
+
+
+class PasswordError(SourceError):
+    """A source is protected with a password, which is missing or wrong."""
 
 
 class MappingError(CrmkitError):

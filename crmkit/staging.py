@@ -34,6 +34,7 @@ from crmkit.sources import (
     unpacked,
 )
 from crmkit.sources.encodings import REPLACEMENT
+from crmkit.sources.layout import TAIL, find_notes, join_headers
 from crmkit.sources.model import BLANKS, some
 from crmkit.sql import Query, join, literal, name, names, sql
 
@@ -54,6 +55,9 @@ _AT_ONCE: Final = 50
 
 _BEYOND: Final = "\x80"
 _T = TypeVar("_T")
+
+NOTE_BELOW: Final = "looks like a note or a total below the table"
+"""Why a row at the end is set aside."""
 
 _LANDING: Final = name("staged_landing")
 _REJECTED: Final = name("staged_landing_rejected")
@@ -92,6 +96,8 @@ class StagedTable:
         rejected: Rows that could not be read; they are in the table `staged_rejected`.
         notes: What was found on the way, for people.
         encoding, delimiter: Of a text file, as it was read.
+        header_rows: How many rows the headers take; `header_row` is the last of them.
+        keep_notes: Rows below the table that look like notes were read like the others.
         sheets: All of the workbook's, each with whether it is visible.
         program: What wrote the file, where it was recognised: "Outlook", "Google Contacts", "vCard",
             "Thunderbird", "LinkedIn".
@@ -114,6 +120,8 @@ class StagedTable:
     program: str | None = None
     contacts: bool = False
     reshaped: bool = False
+    header_rows: int = 1
+    keep_notes: bool = False
 
 
 def land(db: Database, source: Source, layout: Layout, *, progress: Progress) -> StagedTable:
@@ -140,10 +148,15 @@ def land(db: Database, source: Source, layout: Layout, *, progress: Progress) ->
             landed = _land_delimited(db, file, layout, folder, progress)
         progress(0.85, "Looking at the columns")
         ids = [f"c{number}" for number in range(1, len(landed.headers) + 1)]
+        if not ids:
+            raise _no_rows(db, source, layout, 0)
         headers, header_notes = _headers(landed)
+        if not layout.keep_notes and source.kind not in address_book.KINDS:
+            _set_notes_aside(db, ids)
         split_notes = _tidy(db, landed)
         rows = int(db.value(sql("select count(*) from {t}", t=_LANDING)))
-        columns = _profile(db, headers, landed.positions, rows, marked=source.encoding != "")
+        marked = source.encoding != "" and source.kind is not SourceKind.SPREADSHEET
+        columns = _profile(db, headers, landed.positions, rows, marked=marked)
         columns, program, program_notes = _known(source, landed, columns)
         blank = _delete_blank_rows(db, ids)
         rows -= blank
@@ -180,9 +193,11 @@ def land(db: Database, source: Source, layout: Layout, *, progress: Progress) ->
         columns,
         notes,
         rejected=rejected,
-        encoding=source.encoding,
+        encoding="" if source.kind is SourceKind.SPREADSHEET else source.encoding,
         delimiter=source.delimiter,
         sheets=tuple((sheet.name, sheet.visible) for sheet in source.sheets),
+        header_rows=layout.header_rows,
+        keep_notes=layout.keep_notes,
         program=program,
         contacts=source.kind in address_book.WITHOUT_HEADERS,
         reshaped=source.kind in address_book.KINDS,
@@ -234,7 +249,8 @@ def _land_spreadsheet(
     text = folder / "rows.csv"
     landed = spreadsheet.write_text(source, layout, text, lambda f, t: progress(0.7 * f, t))
     progress(0.7, "Storing the rows")
-    _stage_numbered(db, text, len(landed.headers))
+    if landed.places:
+        _stage_numbered(db, text, landed.written, landed.places)
     return landed
 
 
@@ -243,17 +259,31 @@ def _land_delimited(
 ) -> Landed:
     progress(0.05, "Reading the rows")
     first = first_rows(source, layout.sheet, max(layout.header_row, 1))
-    headers = dict(first).get(layout.header_row, ())
+    above = dict(first)
+    if layout.header_row:
+        headers = tuple(
+            join_headers(
+                [
+                    above.get(number, ())
+                    for number in range(layout.first_header_row, layout.header_row + 1)
+                ]
+            )
+        )
+    else:
+        headers = ()
     width = delimited.table_width(source, headers, layout.header_row)
     headers = (*headers, *("",) * (width - len(headers)))
     positions = tuple(range(width))
     path = delimited.as_utf8(source, folder)
-    records = delimited.count_records(path)
-    if records is not None:
-        for padded in (False, True):
-            if _stage_directly(
-                db, path, source, width, skip=layout.header_row, padded=padded, records=records
-            ):
+    for quoted in (True, False):
+        if not quoted and (source.spaced or delimited.has_quoted_cells(path, source.delimiter)):
+            break
+        records = delimited.count_records(path, quoted=quoted)
+        for padded in (False, True) if records is not None else ():
+            read = _read_csv(
+                path, source.delimiter, width, skip=layout.header_row, padded=padded, quoted=quoted
+            )
+            if _stage_directly(db, read, width, skip=layout.header_row, records=records):
                 short = ("some rows have fewer cells than the table has columns",) if padded else ()
                 return Landed(headers, positions, 0, (source.description, *short))
     rows, aside, tally = delimited.write_text(
@@ -264,7 +294,7 @@ def _land_delimited(
         progress=lambda f, t: progress(0.05 + 0.55 * f, t),
     )
     progress(0.6, "Storing the rows")
-    _stage_numbered(db, rows, width)
+    _stage_numbered(db, rows, width, positions)
     if tally.rejected:
         _stage_rejected(db, aside)
     return Landed(headers, positions, tally.blank, (source.description, *tally.notes()))
@@ -394,32 +424,31 @@ def _known(
 
 
 def _stage_directly(
-    db: Database, path: Path, source: Source, width: int, *, skip: int, padded: bool, records: int
+    db: Database, read: Query, width: int, *, skip: int, records: int | None
 ) -> bool:
     """Let DuckDB read a text file in parallel; False when it is not well-formed in each record."""
-    read = _read_csv(path, source.delimiter, width, skip=skip, padded=padded)
     stage = sql(
         "create or replace table {t} as select"
         " cast(row_number() over () + {skip} as integer) as row_no, {cells} from {read}",
         t=_LANDING,
         skip=skip,
-        cells=_cells(0, width),
+        cells=_cells(range(width)),
         read=read,
     )
-    return db.attempt(stage) and records - skip == db.value(
-        sql("select count(*) from {t}", t=_LANDING)
+    return db.attempt(stage) and records == skip + int(
+        db.value(sql("select count(*) from {t}", t=_LANDING))
     )
 
 
-def _stage_numbered(db: Database, path: Path, width: int) -> None:
-    """Read a text file of our own: row number, then the cells."""
+def _stage_numbered(db: Database, path: Path, width: int, places: tuple[int, ...]) -> None:
+    """Read a text file of our own: row number, then so many cells, of which some count."""
 
     def stage(longest: int) -> Query:
         return sql(
             "create or replace table {t} as"
             " select cast(k0 as integer) as row_no, {cells} from {read}",
             t=_LANDING,
-            cells=_cells(1, width),
+            cells=_cells([place + 1 for place in places]),
             read=_read_csv(path, ",", width + 1, longest=longest, line_end=r"\n"),
         )
 
@@ -434,6 +463,7 @@ def _read_csv(
     *,
     skip: int = 0,
     padded: bool = False,
+    quoted: bool = True,
     longest: int = _LONG_LINE,
     line_end: str = "",
 ) -> Query:
@@ -442,12 +472,13 @@ def _read_csv(
     return sql(
         """
         read_csv({path}, delim = {delimiter}, header = false, skip = {skip}, auto_detect = false,
-            columns = {{types}}, quote = '"', escape = '"', null_padding = {padded},
+            columns = {{types}}, quote = {quote}, escape = {quote}, null_padding = {padded},
             strict_mode = true, max_line_size = {longest}, parallel = {parallel} {line_end})
         """,
         path=str(path),
         delimiter=delimiter,
         skip=skip,
+        quote='"' if quoted else "",
         types=types,
         padded=padded,
         # Rows that go on over several lines cannot be padded in parallel.
@@ -458,13 +489,13 @@ def _read_csv(
     )
 
 
-def _cells(first: int, width: int) -> Query:
-    """Columns `c1`, ... from `k<first>` on."""
+def _cells(places: Sequence[int]) -> Query:
+    """Columns `c1`, `c2`, ... from those at some places."""
     return join(
         ", ",
         (
-            sql("{k} as {c}", k=name(f"k{first + position}"), c=name(f"c{position + 1}"))
-            for position in range(width)
+            sql("{k} as {c}", k=name(f"k{place}"), c=name(f"c{number}"))
+            for number, place in enumerate(places, start=1)
         ),
     )
 
@@ -472,6 +503,51 @@ def _cells(first: int, width: int) -> Query:
 def _rejected_table() -> Query:
     return sql(
         "create or replace table {t} (row_no integer, reason varchar, text varchar)", t=_REJECTED
+    )
+
+
+def _set_notes_aside(db: Database, ids: list[str]) -> None:
+    """Rows at the end that look like notes or totals are set aside with that reason."""
+    last = db.value(sql("select max(row_no) from {t}", t=_LANDING))
+    if last is None:
+        return
+    filled = sql("coalesce({all}) is not null", all=names([*ids, ids[0]]))
+    rows = db.rows(
+        sql(
+            "select row_no, {ids} from {t} where row_no > {from_row} and {filled}"
+            " order by row_no desc limit {count}",
+            ids=names(ids),
+            t=_LANDING,
+            # A bound that DuckDB can use to pass over all that is before it.
+            from_row=last - 10 * TAIL,
+            filled=filled,
+            count=2 * TAIL,
+        )
+    )
+    ends = [(number, cells) for number, *cells in reversed(rows)]
+    before = [cells for _, cells in ends[:-TAIL]]
+    first = find_notes(ends[-TAIL:], before)
+    if not first:
+        return
+    db.run(
+        sql(
+            "insert into {rejected} select row_no, {reason}, concat_ws(' | ', {ids}) from {t}"
+            " where row_no >= {first} and {filled}",
+            rejected=_REJECTED,
+            reason=NOTE_BELOW,
+            ids=names(ids),
+            t=_LANDING,
+            first=first,
+            filled=filled,
+        )
+    )
+    db.run(
+        sql(
+            "delete from {t} where row_no >= {first} and {filled}",
+            t=_LANDING,
+            first=first,
+            filled=filled,
+        )
     )
 
 
@@ -485,8 +561,17 @@ def _delete_blank_rows(db: Database, ids: list[str]) -> int:
 
 def _notes_on_layout(source: Source, layout: Layout) -> list[str]:
     notes = []
-    if layout.header_row > 1:
-        notes.append(f"rows 1 to {layout.header_row - 1} above the headers are passed over")
+    first = layout.first_header_row
+    if first > 1:
+        notes.append(
+            "row 1 above the headers is passed over"
+            if first == 2
+            else f"rows 1 to {first - 1} above the headers are passed over"
+        )
+    if layout.header_rows > 1:
+        notes.append(f"the headers are joined from rows {first} to {layout.header_row}")
+    if not layout.header_row and source.kind not in address_book.WITHOUT_HEADERS:
+        notes.append("no row looks like headers, so columns are called by their letters")
     others = [sheet for sheet in source.sheets if sheet.rows and sheet.name != layout.sheet]
     if others:
         listed = [
@@ -525,8 +610,7 @@ def _notes_on_rejected(db: Database, rejected: int) -> list[str]:
         return []
     first = db.rows(sql("select row_no, reason from {t} order by row_no limit 4", t=_REJECTED))
     listed = some([f"row {number}: {reason}" for number, reason in first])
-    what = "row cannot be read and is" if rejected == 1 else "rows cannot be read and are"
-    return [f"{rejected:,} {what} set aside ({listed})"]
+    return [f"{rejected:,} {'row is' if rejected == 1 else 'rows are'} set aside ({listed})"]
 
 
 def _notes_on_characters(db: Database, source: Source, ids: list[str]) -> list[str]:

@@ -78,7 +78,7 @@ from crmkit.records import by_hand
 from crmkit.remembered import HeaderChoice
 from crmkit.selections import Combination, Selection
 from crmkit.settings import Action, Settings
-from crmkit.sources import Layout, Source
+from crmkit.sources import Source
 from crmkit.sql import Query, name, sql
 from crmkit.staging import StagedTable
 from crmkit.steps import Expression, NamePart, Split, Step
@@ -884,13 +884,19 @@ class ImportSession:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def inspect(self, path: str | Path) -> Source:
+    def inspect(self, path: str | Path, *, password: str = "") -> Source:
         """What kind of source a file is, and its sheets.
 
+        Args:
+            password: Opens a protected workbook.
+
         Raises:
+            PasswordError: It is protected, and the password is missing or wrong.
             SourceError: It cannot be read.
         """
-        return sources.inspect(Path(path))
+        return sources.inspect(
+            Path(path), password=password, country=self.workspace.preferences.country
+        )
 
     def load(
         self,
@@ -898,25 +904,41 @@ class ImportSession:
         *,
         sheet: str | None = None,
         header_row: int | None = None,
+        header_rows: int = 1,
         encoding: str = "",
         delimiter: str = "",
+        password: str = "",
+        keep_notes: bool = False,
         progress: Progress = _no_progress,
     ) -> StagedTable:
         """Land a file's rows as text, with its columns' profiles; suggests a mapping.
 
         Args:
             sheet: A sheet's name; the first visible one that looks like a table when None.
-            header_row: The row of the headers as the file counts, 0 for none; found when None.
+            header_row: The row of the headers as the file counts, 0 for none; found when None. Of
+                headers over several rows it is the last one.
+            header_rows: How many rows the headers take; found when `header_row` is None.
             encoding, delimiter: Of a text file; found when empty.
+            password: Opens a protected workbook; it is not kept.
+            keep_notes: Read rows at the end, too, that look like notes or totals; else they are set
+                aside.
 
         Raises:
+            PasswordError: It is protected, and the password is missing or wrong.
             SourceError: It cannot be read, or has no rows.
             CancelledError: `cancel` was called; the import is as it was before.
         """
-        source = sources.inspect(Path(path), encoding=encoding, delimiter=delimiter, sheet=sheet)
-        layout = sources.detect_layout(source, sheet)
+        source = sources.inspect(
+            Path(path),
+            encoding=encoding,
+            delimiter=delimiter,
+            sheet=sheet,
+            password=password,
+            country=self.workspace.preferences.country,
+        )
+        layout = replace(sources.detect_layout(source, sheet), keep_notes=keep_notes)
         if header_row is not None:
-            layout = Layout(sheet=layout.sheet, header_row=header_row)
+            layout = replace(layout, header_row=header_row, header_rows=max(header_rows, 1))
         self._cancelled.clear()
         with self.writing() as db:
             staged = staging.land(

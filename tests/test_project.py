@@ -29,6 +29,7 @@ LAYERS: Final = (
     "transforms",
     "crm",
     "price_lists",
+    "workbook_child",
     "sources",
     "staging",
     "expressions",

@@ -15,7 +15,7 @@ from crmkit import sources, staging
 from crmkit.database import Database, in_memory
 from crmkit.errors import CancelledError, SourceError
 from crmkit.sources import Layout, spreadsheet
-from crmkit.sources.delimited import count_records, find_delimiter
+from crmkit.sources.delimited import count_records, find_delimiter, has_quoted_cells
 from crmkit.sources.spreadsheet import Limits
 from crmkit.sql import sql
 from crmkit.staging import StagedTable
@@ -65,7 +65,22 @@ def test_a_row_with_too_many_cells_is_set_aside_with_its_text(db: Database, tmp_
     assert [(3, "4 cells where the table has 2 columns", "Beta, Inc,Bergen,x")] == (
         staging.rejected_rows(db, 10)
     )
-    assert any("1 row cannot be read" in note and "row 3" in note for note in staged.notes)
+    assert any("1 row is set aside" in note and "row 3" in note for note in staged.notes)
+
+
+@pytest.mark.parametrize(
+    ("content", "quoted"),
+    [('Name,Size\nPipe,5"\nRod,a"b\n', False), ('Name,Size\n"Pipe",5"\nRod,7\n', True)],
+)
+def test_a_mark_inside_a_cell_is_text(
+    db: Database, tmp_path: Path, content: str, quoted: bool
+) -> None:
+    path = text(tmp_path / "x.csv", content)
+
+    staged = land(db, path)
+
+    assert quoted == has_quoted_cells(path, ",")
+    assert (2, 0, '5"') == (staged.row_count, staged.rejected, rows(db)[0][2])
 
 
 def test_blank_cells_beyond_the_headers_set_no_row_aside(db: Database, tmp_path: Path) -> None:

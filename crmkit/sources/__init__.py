@@ -11,7 +11,7 @@ from typing import Final
 
 from crmkit.errors import SourceError
 from crmkit.sources import address_book, archive, delimited, google, programs, spreadsheet
-from crmkit.sources.layout import find_header_row
+from crmkit.sources.layout import find_header_row, find_header_rows
 from crmkit.sources.model import Landed, Layout, NumberedRow, Progress, Sheet, Source, SourceKind
 
 __all__ = [
@@ -47,9 +47,7 @@ _OTHERS: Final = {
     b"!BDN": "an Outlook data file (.pst)",
     b"{\\rtf": "a text document (RTF)",
     b"BEGIN:VCALENDAR": "a calendar",
-    b"<!doctype html": "a web page",
-    b"<html": "a web page",
-    b"<table": "a web page",
+    b"MIME-Version:": "a web archive or an e-mail",
     b"<?xml": "an XML document",
     b"PAR1": "a Parquet file",
     b"MZ": "a program",
@@ -68,15 +66,25 @@ _NOTES: Final = re.compile(
 
 
 def inspect(
-    path: Path, *, encoding: str = "", delimiter: str = "", sheet: str | None = None
+    path: Path,
+    *,
+    encoding: str = "",
+    delimiter: str = "",
+    sheet: str | None = None,
+    password: str = "",
+    country: str = "",
 ) -> Source:
     """What a file is, by its content and not its name.
 
     Args:
         encoding, delimiter: Of a text file, where the user knows better.
         sheet: Of a zip, the file inside to look at; the likeliest when None.
+        password: Opens a protected workbook.
+        country: Where the file probably comes from, as ISO code: of several old encodings that make
+            sense, the one that was usual there is taken.
 
     Raises:
+        PasswordError: It is protected, and the password is missing or wrong.
         SourceError: It is not there, cannot be read, is protected, or holds nothing.
     """
     if not path.is_file():
@@ -84,16 +92,22 @@ def inspect(
             "There is no such file.", where=str(path), mend="Check the name, or upload the file."
         )
     if archive.is_archive(path):
-        return _inspect_archive(path, sheet, encoding=encoding, delimiter=delimiter)
-    return _inspect_file(path, encoding=encoding, delimiter=delimiter)
+        return _inspect_archive(
+            path, sheet, encoding=encoding, delimiter=delimiter, country=country
+        )
+    return _inspect_file(
+        path, encoding=encoding, delimiter=delimiter, password=password, country=country
+    )
 
 
-def _inspect_archive(path: Path, sheet: str | None, *, encoding: str, delimiter: str) -> Source:
+def _inspect_archive(
+    path: Path, sheet: str | None, *, encoding: str, delimiter: str, country: str
+) -> Source:
     members = archive.members(path)
     member = sheet if sheet in members else members[0]
     with archive.unpacked(path, member) as inside:
         try:
-            source = _inspect_file(inside, encoding=encoding, delimiter=delimiter)
+            source = _inspect_file(inside, encoding=encoding, delimiter=delimiter, country=country)
         except SourceError as error:
             raise SourceError(
                 error.message, where=f"{path.name}, {member}", mend=error.mend
@@ -114,11 +128,15 @@ def _inspect_archive(path: Path, sheet: str | None, *, encoding: str, delimiter:
     return replace(source, path=path, member=member, sheets=sheets)
 
 
-def _inspect_file(path: Path, *, encoding: str, delimiter: str) -> Source:
+def _inspect_file(
+    path: Path, *, encoding: str, delimiter: str, country: str, password: str = ""
+) -> Source:
     with path.open("rb") as file:
-        start = file.read(64)
+        start = file.read(4096)
     if start.startswith(_WORKBOOKS):
-        return _named(spreadsheet.inspect(path))
+        return _named(spreadsheet.inspect(path, password=password))
+    if markup := spreadsheet.markup_of(start):
+        return _named(spreadsheet.inspect(path, markup=markup))
     if found := address_book.inspect(path):
         return found
     bare = start.lstrip(b"\xef\xbb\xbf \t\r\n")
@@ -130,19 +148,24 @@ def _inspect_file(path: Path, *, encoding: str, delimiter: str) -> Source:
                 mend="Save or export the data as .xlsx or .csv and choose that file.",
             )
     suffix = path.suffix.lower()
-    if suffix in (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"):
-        raise SourceError(
-            "This file is not a workbook, although its name says so.",
-            where=path.name,
-            mend="Open it in a spreadsheet program and save it as .xlsx, or rename it to .csv.",
-        )
     if suffix in (".vcf", ".vcard", ".json", ".ldif") and path.stat().st_size:
         raise SourceError(
             "There are no contacts in this file, although its name says so.",
             where=path.name,
             mend="Export the contacts again, as vCards (.vcf) or as .csv.",
         )
-    return _named(delimited.inspect(path, encoding=encoding, delimiter=delimiter))
+    source = delimited.inspect(path, encoding=encoding, delimiter=delimiter, country=country)
+    if suffix not in (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"):
+        return _named(source)
+    # Programs save their text exports under an Excel name, so that Excel opens them.
+    if source.sheets[0].columns < 2:
+        raise SourceError(
+            "This file is not a workbook, although its name says so.",
+            where=path.name,
+            mend="Open it in a spreadsheet program and save it as .xlsx, or rename it to .csv.",
+        )
+    note = "the file is text, although its name says workbook"
+    return _named(replace(source, notes=(note, *source.notes)))
 
 
 def _named(source: Source) -> Source:
@@ -207,7 +230,7 @@ def detect_layout(source: Source, sheet: str | None = None) -> Layout:
             where=f"{source.path.name}, sheet {chosen.name}",
             mend="Choose another sheet.",
         )
-    return Layout(chosen.name, find_header_row(first_rows(source, chosen.name)))
+    return Layout(chosen.name, *find_header_rows(first_rows(source, chosen.name), chosen.merges))
 
 
 def as_laid_out(source: Source, layout: Layout) -> Source:

@@ -51,11 +51,12 @@ _SEPARATOR_LINE: Final = re.compile(r'"?sep=(.)"?[\r\n]', re.IGNORECASE)
 _DECIMAL_COMMA: Final = re.compile(r"(?<=\d),(?=\d)")
 
 
-def inspect(path: Path, *, encoding: str = "", delimiter: str = "") -> Source:
+def inspect(path: Path, *, encoding: str = "", delimiter: str = "", country: str = "") -> Source:
     """A text file's encoding, delimiter and first records.
 
     Args:
         encoding, delimiter: Found in the file where they are empty.
+        country: Where the file probably comes from, as ISO code.
 
     Raises:
         SourceError: It is empty, or not text.
@@ -66,7 +67,7 @@ def inspect(path: Path, *, encoding: str = "", delimiter: str = "") -> Source:
     if encoding:
         encoding = encodings.check_encoding(encoding)
     else:
-        encoding, note = encodings.find_encoding(path)
+        encoding, note = encodings.find_encoding(path, country)
     sample = _sample(path, encoding)
     if delimiter and (len(delimiter) != 1 or delimiter in '"\r\n'):
         raise SourceError(
@@ -141,8 +142,28 @@ def as_utf8(source: Source, folder: Path) -> Path:
     return copy
 
 
-def count_records(path: Path) -> int | None:
+def has_quoted_cells(path: Path, delimiter: str) -> bool:
+    """Whether a UTF-8 file may have quoted cells: a quotation mark that begins one.
+
+    Elsewhere a mark is part of the text, as in 5".
+    """
+    begins = np.frombuffer(delimiter.encode()[-1:] + b"\n\r", dtype=np.uint8)
+    before = b"\n"
+    for piece in encodings.pieces_of(path):
+        places = _places(piece, b'"')
+        if places.size:
+            shifted = np.frombuffer(before + piece, dtype=np.uint8)
+            if np.isin(shifted[places], begins).any():
+                return True
+        before = piece[-1:]
+    return False
+
+
+def count_records(path: Path, *, quoted: bool = True) -> int | None:
     """How many records a well-formed UTF-8 file has, counted by its bytes.
+
+    Args:
+        quoted: Cells can be quoted, and then have line ends inside.
 
     Returns:
         None when they cannot be counted this way.
@@ -153,7 +174,7 @@ def count_records(path: Path) -> int | None:
     for piece in encodings.pieces_of(path):
         if b"\x00" in piece:
             return None
-        marks = _places(piece, b'"')
+        marks = _places(piece, b'"') if quoted else np.empty(0, dtype=np.intp)
         for line_end in lines:
             if not marks.size:
                 lines[line_end] += 0 if quotes % 2 else piece.count(line_end)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
 Progress = Callable[[float, str], None]
 NumberedRow = tuple[int, tuple[str, ...]]
+Merge = tuple[int, int, int, int]
+"""Merged cells: first row, first column, last row, last column; columns as in a sheet's rows, from 0."""
 
 BLANKS: Final = (
     "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007"
@@ -36,6 +38,7 @@ class Sheet:
     Attributes:
         rows: How many there are; 0 for a delimited file, which is not counted beforehand.
         first_rows: The first ones with their numbers as the file counts; blank ones too.
+        merges: The first merged cells.
     """
 
     name: str
@@ -43,6 +46,7 @@ class Sheet:
     rows: int
     columns: int
     first_rows: tuple[NumberedRow, ...] = ()
+    merges: tuple[Merge, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,8 @@ class Source:
         notes: What was found while recognising it, for people.
         program: What wrote it, where that was recognised: "Outlook", "Google Contacts", "vCard", ...
         member: The file inside a zip that is read; its sheets are all that could be.
+        markup: A spreadsheet is a web page ("html") or Excel 2003 XML ("xml").
+        password: Opens a protected workbook; it is kept nowhere.
     """
 
     path: Path
@@ -68,6 +74,8 @@ class Source:
     notes: tuple[str, ...] = ()
     program: str | None = None
     member: str = ""
+    markup: str = ""
+    password: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)
@@ -75,11 +83,21 @@ class Layout:
     """Which sheet is read, and where its table begins.
 
     Attributes:
-        header_row: Its number as the file counts, from 1; 0 when there are no headers.
+        header_row: Its number as the file counts, from 1; 0 when there are no headers. Of headers
+            over several rows it is the last one.
+        header_rows: How many rows the headers take.
+        keep_notes: Rows below the table that look like notes or totals are read like the others.
     """
 
     sheet: str
     header_row: int
+    header_rows: int = 1
+    keep_notes: bool = False
+
+    @property
+    def first_header_row(self) -> int:
+        """The first row of the headers; 0 when there are none."""
+        return max(self.header_row - self.header_rows + 1, min(self.header_row, 1))
 
 
 @dataclass(frozen=True)
@@ -89,6 +107,8 @@ class Landed:
     Attributes:
         headers: The header cells as they stand, one for each column that is landed.
         positions: Where these columns are in the file, from 0.
+        written: Of a spreadsheet: how many cells were written of each row.
+        places: Of a spreadsheet: where these columns are among the cells that were written, from 0.
         blank_rows: Rows without any text, which are not landed.
         notes: What else was found, for people.
         known_as: What the program that wrote it calls each column in English, where that is known.
@@ -99,6 +119,8 @@ class Landed:
     blank_rows: int
     notes: tuple[str, ...] = ()
     known_as: tuple[str, ...] = ()
+    written: int = 0
+    places: tuple[int, ...] = ()
 
 
 def is_blank(text: str) -> bool:

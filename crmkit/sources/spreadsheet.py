@@ -1,23 +1,37 @@
-"""Spreadsheets: xlsx, xlsm, xls, xlsb and ods, read in a process of its own (see `workbook_child`)."""
+"""Spreadsheets: xlsx, xlsm, xls, xlsb and ods, and what is saved under their names: tables of web pages
+and Excel 2003 XML. They are read in a process of its own (see `workbook_child`).
+"""
 
 from __future__ import annotations
 
 import json
 import logging
 import queue
+import re
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from crmkit.errors import SourceError
-from crmkit.sources import workbook_child
-from crmkit.sources.model import Landed, Layout, NumberedRow, Progress, Sheet, Source, SourceKind
+import crmkit
+from crmkit.errors import PasswordError, SourceError
+from crmkit.sources import encodings
+from crmkit.sources.layout import join_headers
+from crmkit.sources.model import (
+    Landed,
+    Layout,
+    NumberedRow,
+    Progress,
+    Sheet,
+    Source,
+    SourceKind,
+)
 
 log = logging.getLogger(__name__)
 
@@ -32,14 +46,47 @@ class Limits:
 
 LIMITS: Final = Limits()
 
+# Not as a module: then a `crmkit` that is only on this process's path would not be found.
+_START: Final = (
+    "import sys; sys.path.append(sys.argv[1]); from crmkit.workbook_child.main import main; main()"
+)
+_ROOT: Final = Path(crmkit.__file__).resolve().parents[1]
 
-def inspect(path: Path, *, limits: Limits = LIMITS) -> Source:
+_PASSWORD_FAULTS: Final = ("protected", "password", "locked")
+_USUAL: Final = "Excel workbook"
+
+_XML: Final = b"urn:schemas-microsoft-com:office:spreadsheet"
+_WEB_PAGE: Final = re.compile(
+    r"(<!--.*?-->|<\?xml[^>]*>|\s)*"
+    r"<(!doctype html|html|head|meta|title|style|body|div|font|center|table)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_STATED: Final = re.compile(r"charset|encoding=", re.IGNORECASE)
+
+
+def markup_of(start: bytes) -> str:
+    """What a file is by how it begins: "html" for a web page, "xml" for Excel 2003 XML, or nothing."""
+    encoding = "utf-16" if start.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+    text = start.decode(encoding, errors="replace").lstrip()
+    if text.startswith("<?xml") and _XML.decode() in text:
+        return "xml"
+    return "html" if _WEB_PAGE.match(text) else ""
+
+
+def inspect(path: Path, *, markup: str = "", password: str = "", limits: Limits = LIMITS) -> Source:
     """A workbook's sheets and their first rows.
 
+    Args:
+        markup: What `markup_of` said.
+        password: Opens a protected workbook.
+
     Raises:
-        SourceError: It is not a workbook, is protected, too large, or has no table.
+        PasswordError: It is protected, and the password is missing or wrong.
+        SourceError: It is not a workbook, too large, or has no table.
     """
-    found = _run(path, limits, lambda _: None)
+    encoding = _encoding_of(path) if markup == "html" else ""
+    task = {"kind": markup or "workbook", "encoding": encoding, "password": password}
+    found = _run(path, limits, lambda _: None, **task)
     sheets = tuple(
         Sheet(
             sheet["name"],
@@ -47,16 +94,35 @@ def inspect(path: Path, *, limits: Limits = LIMITS) -> Source:
             sheet["rows"],
             sheet["columns"],
             tuple((number, tuple(cells)) for number, cells in sheet["first_rows"]),
+            tuple(tuple(merge) for merge in sheet["merges"]),
         )
-        for sheet in found
+        for sheet in found["pages"]
     )
     if not any(sheet.rows for sheet in sheets):
+        if markup == "html":
+            raise SourceError(
+                "This file is a web page without a table.",
+                where=path.name,
+                mend="Save or export the data as .xlsx or .csv and choose that file.",
+            )
         raise SourceError(
             "This workbook has no cells with content.",
             where=path.name,
             mend="Choose another file, or fill the sheet and save it.",
         )
-    return Source(path, SourceKind.SPREADSHEET, "Excel workbook", sheets)
+    notes = () if found["format"] == _USUAL else (f"the file is: {found['format']}",)
+    if found["deciphered"]:
+        notes = (*notes, "the workbook is protected with a password, which is not kept")
+    return Source(
+        path,
+        SourceKind.SPREADSHEET,
+        found["format"],
+        sheets,
+        encoding,
+        notes=notes,
+        markup=markup,
+        password=password,
+    )
 
 
 def first_rows(source: Source, sheet: str, count: int) -> tuple[NumberedRow, ...]:
@@ -73,16 +139,57 @@ def write_text(
         source.path,
         limits,
         lambda share: progress(share, "Reading the rows"),
+        kind=source.markup or "workbook",
+        encoding=source.encoding,
+        password=source.password,
         sheet=layout.sheet,
         header_row=layout.header_row,
+        header_rows=layout.header_rows,
         target=str(target),
     )
+    columns = done["columns"]
+    merges = [
+        (top - layout.first_header_row, left, bottom - layout.first_header_row, right)
+        for top, left, bottom, right in done["merges"]
+    ]
+    all_headers = join_headers(done["header_rows"], merges) if layout.header_row else []
+    headers = [all_headers[column] if column < len(all_headers) else "" for column in columns]
+    # Columns without a header and without content are none.
+    used = {*done["filled"]}
+    for row in done["header_rows"]:
+        used.update(column for column, cell in enumerate(row) if cell.strip())
+    places = [place for place, column in enumerate(columns) if column in used]
+    return Landed(
+        tuple(headers[place] for place in places),
+        tuple(done["first_column"] + columns[place] for place in places),
+        done["blank"],
+        tuple(_notes(done)),
+        written=len(columns),
+        places=tuple(places),
+    )
+
+
+def _notes(done: dict[str, Any]) -> list[str]:
     notes = []
     if count := done["errors"]:
         notes.append(
             f"{count} {'cell holds' if count == 1 else 'cells hold'} the error of a formula"
         )
-    return Landed(tuple(done["headers"]), tuple(done["positions"]), done["blank"], tuple(notes))
+    if count := done["formatted"]:
+        notes.append(
+            f"{count:,} {'number is' if count == 1 else 'numbers are'} read as the number format"
+            " shows them (leading zeros, percent)"
+        )
+    if count := done["merged_below"]:
+        notes.append(
+            f"{count:,} merged {'cell' if count == 1 else 'cells'} below the headers:"
+            " the value is in the first of the cells, the others are blank"
+        )
+    if done["unsure"]:
+        notes.append(
+            "the number formats and formula errors of this workbook could not be looked at in full"
+        )
+    return notes
 
 
 def _run(path: Path, limits: Limits, report: Any, **task: Any) -> Any:
@@ -92,14 +199,12 @@ def _run(path: Path, limits: Limits, report: Any, **task: Any) -> Any:
         fault = message.get("fault")
         if fault is None:
             return message["result"]
-        if fault == "protected":
-            raise _protected(path)
+        if fault in _PASSWORD_FAULTS:
+            raise _password_error(path, fault)
         if fault == "damaged":
             log.info("%s: %s", path.name, message.get("detail"))
-            if path.read_bytes().find("EncryptedPackage".encode("utf-16-le")) >= 0:
-                raise _protected(path)
             raise _damaged(path)
-        if not _is_zip(path):
+        if fault != "sparse" and not _is_zip(path):
             break
     raise SourceError(
         "This workbook is too large or too intricate to read.",
@@ -114,14 +219,18 @@ def _last_message(path: Path, limits: Limits, report: Any, task: dict[str, Any])
     deadline = time.monotonic() + limits.seconds
     with tempfile.TemporaryFile() as errors:
         child = subprocess.Popen(  # noqa: S603 - our own file, with our own argument
-            [sys.executable, "-I", workbook_child.__file__, json.dumps(whole)],
-            stdin=subprocess.DEVNULL,
+            [sys.executable, "-I", "-c", _START, str(_ROOT)],
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
             encoding="utf-8",
         )
         try:
+            # By a pipe and not as an argument: other programs can see those, and there is a password.
+            assert child.stdin is not None
+            with suppress(BrokenPipeError), child.stdin:
+                child.stdin.write(json.dumps(whole))
             report(0.0)
             for line in _lines(child, deadline):
                 # An empty line is a moment of waiting: the time to see whether the user cancelled.
@@ -180,9 +289,30 @@ def _damaged(path: Path) -> SourceError:
     )
 
 
-def _protected(path: Path) -> SourceError:
-    return SourceError(
+def _password_error(path: Path, fault: str) -> SourceError:
+    if fault == "locked":
+        return SourceError(
+            "This OpenDocument spreadsheet is protected with a password.",
+            where=path.name,
+            mend="Open it in LibreOffice, save a copy without password, and choose the copy.",
+        )
+    if fault == "password":
+        return PasswordError(
+            "This password does not open the workbook.",
+            where=path.name,
+            mend="Type it again; capitals and small letters count.",
+        )
+    return PasswordError(
         "This workbook is protected with a password.",
         where=path.name,
-        mend="Open it in Excel, save a copy without password, and choose the copy.",
+        mend="Type its password, or open it in Excel and save a copy without one.",
     )
+
+
+def _encoding_of(path: Path) -> str:
+    """The encoding of a web page that does not say it; empty when it does."""
+    with path.open("rb") as file:
+        start = file.read(4096)
+    if _STATED.search(start.decode("latin-1")):
+        return ""
+    return encodings.find_encoding(path)[0]

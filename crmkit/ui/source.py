@@ -8,8 +8,10 @@ from typing import Any, Final
 import ipywidgets as w
 import pandas as pd
 
-from crmkit.errors import SourceError
+from crmkit.errors import PasswordError, SourceError
+from crmkit.sources import Progress
 from crmkit.sources.encodings import CHOICES
+from crmkit.staging import StagedTable
 from crmkit.ui import markup
 from crmkit.ui.desk import Desk, Panel, button
 from crmkit.ui.subject import SubjectChoice
@@ -55,6 +57,31 @@ class SourcePanel(Panel):
             layout=w.Layout(width="190px"),
             tooltip="Row number as the file counts; 0 when the file has no headers",
         )
+        self._header_rows = w.BoundedIntText(
+            description="over rows:",
+            min=1,
+            max=5,
+            value=1,
+            layout=w.Layout(width="150px"),
+            tooltip="How many rows the headers take; the header row is the last of them",
+        )
+        self._keep_notes = w.Checkbox(
+            description="Read rows that look like notes",
+            indent=False,
+            layout=w.Layout(width="auto"),
+        )
+        self._password = w.Password(
+            description="Password:", layout=w.Layout(width="260px"), continuous_update=False
+        )
+        self._unlock = button(
+            "Open with password",
+            self._open_protected,
+            desk,
+            tooltip="The password opens this workbook now; it is not kept",
+        )
+        self._protected = w.HBox([self._password, self._unlock])
+        self._protected.layout.display = "none"
+        self._locked: tuple[Path, dict[str, Any]] | None = None
         self._again = button(
             "Read again", self._read_again, desk, tooltip="Read with this sheet and header row"
         )
@@ -71,12 +98,23 @@ class SourcePanel(Panel):
             tooltip="What stands between the cells; empty to find it",
         )
         self._text = w.HBox([self._encoding, self._delimiter])
-        self._layout = w.HBox([self._sheet, self._text, self._header, self._again])
+        self._layout = w.HBox(
+            [
+                self._sheet,
+                self._text,
+                self._header,
+                self._header_rows,
+                self._keep_notes,
+                self._again,
+            ],
+            layout=w.Layout(flex_flow="row wrap"),
+        )
         self._found = w.HTML()
         self.body.children = [
             self._subject.widget,
             self._upload,
             w.HBox([self._files, self._open]),
+            self._protected,
             self._layout,
             self._found,
         ]
@@ -100,6 +138,7 @@ class SourcePanel(Panel):
             self._upload.children = [uploader]
         self._files.options = [label for label, _ in self._known_files()]
         has_source = session.has_source
+        self._protected.layout.display = "" if self._locked else "none"
         self._layout.layout.display = "" if has_source and self._can_choose() else "none"
         self._found.value = self._describe() if has_source else ""
 
@@ -110,11 +149,26 @@ class SourcePanel(Panel):
             chosen: What the user says about it, as `ImportSession.load` takes it.
         """
         session = self.desk.session
-        self.desk.run(
-            lambda progress: session.load(path, progress=progress, **chosen),
-            lambda _: self.show(),
-            ended=self.show,
-        )
+        self._locked = None
+
+        def read(progress: Progress) -> StagedTable:
+            try:
+                return session.load(path, progress=progress, **chosen)
+            except PasswordError:
+                self._locked = path, {k: v for k, v in chosen.items() if k != "password"}
+                raise
+
+        self.desk.run(read, lambda _: self.show(), ended=self.show)
+
+    def _open_protected(self) -> None:
+        # Once it was tried, nothing here knows it any more.
+        password, self._password.value = self._password.value, ""
+        if self._locked is None:
+            return
+        if not password:
+            raise PasswordError("There is no password.", mend="Type the password of the workbook.")
+        path, chosen = self._locked
+        self.load(path, password=password, **chosen)
 
     def _known_files(self) -> list[tuple[str, Path]]:
         found = []
@@ -152,6 +206,8 @@ class SourcePanel(Panel):
             sheet=self._sheet.value or None,
             # Under another encoding or delimiter, the headers can be in another row.
             header_row=None if self._reads_anew() else self._header.value,
+            header_rows=self._header_rows.value,
+            keep_notes=self._keep_notes.value,
             encoding=self._encoding.value.strip() if staged.encoding else "",
             delimiter=_DELIMITERS.get(delimiter, delimiter) if staged.encoding else "",
         )
@@ -162,10 +218,13 @@ class SourcePanel(Panel):
             self._sheet.value,
             self._encoding.value,
             self._delimiter.value,
-            self._header.value,
+            (self._header.value, self._header_rows.value),
         )
         before = (staged.sheet, staged.encoding, _shown(staged.delimiter))
-        return chosen[:3] != before and chosen[3] == staged.header_row
+        return chosen[:3] != before and chosen[3] == (
+            staged.header_row,
+            staged.header_rows,
+        )
 
     def _can_choose(self) -> bool:
         """Whether there is anything to say about how the file is read."""
@@ -185,10 +244,15 @@ class SourcePanel(Panel):
         self._sheet.layout.display = "none" if staged.encoding and len(sheets) == 1 else ""
         self._text.layout.display = "" if staged.encoding else "none"
         self._encoding.value, self._delimiter.value = staged.encoding, _shown(staged.delimiter)
-        self._header.value = staged.header_row
-        self._header.layout.display = "none" if staged.contacts else ""
+        self._header.value, self._header_rows.value = staged.header_row, staged.header_rows
+        self._keep_notes.value = staged.keep_notes
+        for choice in (self._header, self._header_rows, self._keep_notes):
+            choice.layout.display = "none" if staged.contacts else ""
         where = f"sheet {staged.sheet}, " if staged.sheet else ""
         header = f"headers in row {staged.header_row}" if staged.header_row else "no header row"
+        if staged.header_rows > 1:
+            first = staged.header_row - staged.header_rows + 1
+            header = f"headers in rows {first} to {staged.header_row}"
         header = "one row for each contact" if staged.contacts else header
         blank = f", {staged.blank_rows:,} blank rows passed over" if staged.blank_rows else ""
         rows = "row" if staged.rejected == 1 else "rows"
@@ -237,8 +301,11 @@ def _rejected(session: ImportSession) -> str:
     more = session.staged.rejected - _SHOWN_REJECTED
     return "".join(
         (
-            "<h3>Rows that cannot be read</h3>",
-            markup.paragraph("They are not imported. Mend them in the file and load it again."),
+            "<h3>Rows that are set aside</h3>",
+            markup.paragraph(
+                "They are not imported. Mend them in the file and load it again, or read those"
+                " that look like notes, too."
+            ),
             markup.table(("Row", "Reason", "As it stands in the file"), rows),
             markup.paragraph(f"And {more:,} more.") if more > 0 else "",
         )

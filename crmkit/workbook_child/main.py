@@ -1,0 +1,178 @@
+"""Does one task and says how it went."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import json
+import sys
+import zipfile
+import zlib
+from collections import deque
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+from lxml.etree import LxmlError
+from python_calamine import CalamineError, PasswordError
+
+from crmkit.workbook_child import books, formats, markup, values
+from crmkit.workbook_child.task import FaultError, Page, Rows, Task, is_zip, opened, say
+
+_EVERY: Final = 2_000
+"""Rows between two reports of progress."""
+
+_WIDE: Final = 256
+"""Columns from which only those with content are written."""
+
+_SHOWN_MERGES: Final = 500
+
+
+def main() -> None:
+    """Do the task that comes in by the standard input."""
+    task = Task(**json.loads(sys.stdin.read()))
+    _limit(task)
+    try:
+        content = books.deciphered(task) if task.kind == "workbook" else None
+        say(result=_write(task, content) if task.target else _inspect(task, content))
+    except FaultError as fault:
+        say(fault=fault.fault, detail=str(fault))
+    except PasswordError:
+        say(fault="protected")
+    except MemoryError:
+        say(fault="memory")
+    except OSError as error:
+        say(fault="memory" if error.errno == errno.ENOMEM else "damaged", detail=str(error))
+    except zlib.error as error:
+        # -4 is its word for a lack of memory.
+        say(fault="memory" if "-4" in str(error) else "damaged", detail=str(error))
+    except (
+        CalamineError,
+        LxmlError,
+        zipfile.BadZipFile,
+        KeyError,
+        IndexError,
+        ValueError,
+        SyntaxError,
+        OverflowError,
+        NotImplementedError,
+        EOFError,
+    ) as error:
+        say(fault="damaged", detail=str(error))
+
+
+def _pages(task: Task, content: bytes | None) -> Iterator[Page]:
+    if task.kind == "workbook":
+        return books.open_pages(task, content)
+    return markup.open_pages(task)
+
+
+def _inspect(task: Task, content: bytes | None) -> dict[str, Any]:
+    pages = [
+        {
+            "name": page.name,
+            "visible": page.visible,
+            "rows": page.height,
+            "columns": page.width,
+            "merges": page.merges[:_SHOWN_MERGES],
+            "first_rows": [
+                (number, _cut([values.text(value) for value in row]))
+                for number, row in page.first_rows()
+            ],
+        }
+        for page in _pages(task, content)
+    ]
+    return {"pages": pages, "format": _format(task, content), "deciphered": content is not None}
+
+
+def _write(task: Task, content: bytes | None) -> dict[str, Any]:
+    page = next(page for page in _pages(task, content) if page.name == task.sheet)
+    second = formats.second_opinion(task, content)
+    headers: deque[tuple[int, list[str]]] = deque(maxlen=max(task.header_rows, 1))
+    columns = list(range(page.width))
+    if page.width > _WIDE:
+        columns = sorted(_filled_columns(page.rows()))
+    filled: set[int] = set()
+    blank = 0
+    with Path(task.target).open("w", encoding="utf-8", newline="") as file:
+        write_row = csv.writer(file, quoting=csv.QUOTE_ALL, lineterminator="\n").writerow
+        for done, (number, row) in enumerate(page.rows()):
+            if done % _EVERY == 0:
+                say(progress=done / max(page.height, 1))
+            cells = [values.text(value) for value in row]
+            second.correct(number, cells, row, page.first_column)
+            if number <= task.header_row:
+                headers.append((number, cells))
+                continue
+            found = [column for column, cell in enumerate(cells) if cell and not cell.isspace()]
+            if not found:
+                blank += 1
+                continue
+            filled.update(found)
+            if len(columns) != len(cells):
+                cells = [cells[column] if column < len(cells) else "" for column in columns]
+            write_row([number, *cells])
+    first = task.header_row - task.header_rows + 1
+    above = [cells for number, cells in headers if first <= number <= task.header_row]
+    return {
+        "header_rows": above,
+        "merges": [merge for merge in page.merges if first <= merge[0] <= task.header_row],
+        "merged_below": sum(merge[0] > task.header_row for merge in page.merges),
+        "columns": columns,
+        "filled": sorted(filled),
+        "first_column": page.first_column,
+        "blank": blank,
+        "errors": second.errors,
+        "formatted": second.formatted,
+        "unsure": second.unsure,
+    }
+
+
+def _format(task: Task, content: bytes | None) -> str:
+    """What kind of workbook it is, for people."""
+    if task.kind != "workbook":
+        return {"html": "web page with tables", "xml": "Excel 2003 XML workbook"}[task.kind]
+    if not is_zip(task.path, content):
+        return "old Excel workbook (xls)"
+    with zipfile.ZipFile(opened(task.path, content)) as archive:
+        names = set(archive.namelist())
+        if "xl/workbook.bin" in names:
+            return "Excel binary workbook (xlsb)"
+        if "xl/vbaProject.bin" in names:
+            return "Excel workbook with macros (xlsm)"
+    return "OpenDocument spreadsheet" if "content.xml" in names else "Excel workbook"
+
+
+def _filled_columns(rows: Rows) -> set[int]:
+    filled: set[int] = set()
+    for _, row in rows:
+        filled.update(column for column, value in enumerate(row) if value not in (None, ""))
+    return filled
+
+
+def _cut(cells: list[str]) -> list[str]:
+    """A row up to its last filled cell."""
+    while cells and not cells[-1]:
+        cells.pop()
+    return cells
+
+
+def _limit(task: Task) -> None:
+    """Keep to the limits where the system can; elsewhere only the parent's clock does."""
+    if sys.platform == "win32":
+        return
+    import resource  # not on Windows
+
+    memory = task.memory_mb << 20
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_CPU, (task.seconds, task.seconds))
+    with suppress(ValueError, OSError):
+        # An abort is expected here; it must not leave a copy of the memory on the disk.
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+if __name__ == "__main__":
+    main()
