@@ -721,13 +721,15 @@ def _count(column: str, rows: int) -> Query:
 def _clean(db: Database, column: str, *, marked: bool) -> bool:
     """Cells that show nothing become null, and marks are taken off; whether anything changed."""
     shows_nothing = sql(
-        "({c} < '!' or {c} >= {beyond}) and trim({c}, {blanks}) = ''",
+        # A CASE, unlike an AND, trims only the few that could be blank.
+        "case when {c} < '!' or {c} >= {beyond} then trim({c}, {blanks}) = '' else false end",
         c=name(column),
         beyond=_BEYOND,
         blanks=BLANKS,
     )
     is_marked = sql(
-        "{marked} and starts_with({c}, '''') and regexp_matches({c}, {mark})",
+        "case when {marked} and starts_with({c}, '''') then regexp_matches({c}, {mark})"
+        " else false end",
         marked=marked,
         c=name(column),
         mark=_MARK,
