@@ -16,6 +16,7 @@ from crmkit.ui import markup
 from crmkit.ui.desk import Desk, Panel, button
 from crmkit.ui.subject import SubjectChoice
 from crmkit.ui.widgets import Uploader
+from crmkit.ui.widgets.uploader import MEGABYTE
 from crmkit.workspace import ImportSession
 
 _ENDINGS = (
@@ -29,7 +30,7 @@ _DELIMITERS: Final = {";": ";", ",": ",", "tab": "\t", "|": "|"}
 _SHOWN_REJECTED: Final = 10
 _SHOWN_TEXT: Final = 300
 
-UPLOAD_LIMIT = 2_000_000_000
+UPLOAD_LIMIT = 2000 * MEGABYTE
 """Bytes that an upload may have; larger files are picked from a folder instead."""
 
 

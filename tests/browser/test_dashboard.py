@@ -33,6 +33,7 @@ def picture(page: Page, screenshots: Path, name: str) -> None:
     """Take a picture; it becomes the README's when CRMKIT_TOUR says so."""
     folder = PICTURES if os.environ.get("CRMKIT_TOUR") else screenshots
     folder.mkdir(parents=True, exist_ok=True)
+    page.evaluate("window.scrollTo(0, 0)")
     page.screenshot(path=folder / f"{name}.png")
 
 
@@ -92,6 +93,7 @@ def test_from_a_file_to_selections(
     next_step(page, "Import settings")
     page.get_by_label("Duplicate match:").first.select_option("VAT number")
     page.get_by_label("Duplicate match:").first.select_option("Number")
+    expect(page.get_by_text("Comparing …")).to_be_hidden()
     picture(page, screenshots, "4-settings")
     next_step(page, "Preview")
     grid = page.get_by_role("grid")

@@ -109,8 +109,8 @@ class MappingView {
     line.node = make(
       "tr",
       {},
-      make("th", { scope: "row" }, line.title, line.facts),
-      make("td", {}, line.samples, line.clean),
+      make("th", { scope: "row" }, line.title, make("div", { class: "ck-map-foot" }, line.facts, line.clean)),
+      make("td", {}, line.samples),
       make("td", {}, select, line.conflict),
       make("td", {}, line.suggestion),
     );

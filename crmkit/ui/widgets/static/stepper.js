@@ -37,7 +37,13 @@ export default {
       );
     }
 
+    // Next stands below a long step; the one that follows is read from its top.
+    function move() {
+      draw();
+      if (host.getBoundingClientRect().top < 0) host.scrollIntoView({ block: "start" });
+    }
+
     draw();
-    return listen(model, { "change:_steps": draw, "change:_current": draw });
+    return listen(model, { "change:_steps": draw, "change:_current": move });
   },
 };
