@@ -510,6 +510,7 @@ def test_a_protected_workbook_opens_with_its_password(
 def test_a_protected_opendocument_sheet_says_so(tmp_path: Path) -> None:
     path = tmp_path / "x.ods"
     with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
         archive.writestr("content.xml", b"\x00\x01")
         archive.writestr("META-INF/manifest.xml", "<x><manifest:encryption-data/></x>")
 

@@ -68,6 +68,10 @@ def test_a_row_with_too_many_cells_is_set_aside_with_its_text(db: Database, tmp_
     assert any("1 row is set aside" in note and "row 3" in note for note in staged.notes)
 
 
+def test_of_equal_delimiters_the_one_that_stands_in_no_text_is_taken() -> None:
+    assert "\t" == find_delimiter("Name\tCity, land\nAcme\tOslo, Norge\n")
+
+
 @pytest.mark.parametrize(
     ("content", "quoted"),
     [('Name,Size\nPipe,5"\nRod,a"b\n', False), ('Name,Size\n"Pipe",5"\nRod,7\n', True)],

@@ -32,8 +32,9 @@ from crmkit.sources.model import (
     some,
 )
 
-DELIMITERS: Final = {";": "semicolons", ",": "commas", "\t": "tabs", "|": "bars"}
-"""What is looked for, with its name; a user can choose any other character."""
+DELIMITERS: Final = {"\t": "tabs", ";": "semicolons", "|": "bars", ",": "commas"}
+"""What is looked for, with its name: of equals the first, because commas and bars stand in texts, too.
+A user can choose any other character."""
 
 FIRST_ROWS: Final = 30
 """Records that are looked at to find the headers."""
