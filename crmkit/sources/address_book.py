@@ -194,6 +194,6 @@ def _notes(source: Source, found: Found) -> Iterator[str]:
         )
     if found.not_utf8:
         yield (
-            f"{found.not_utf8:,} values are not in the encoding that they should be in and were"
+            f"values that are not in the encoding that they should be in: {found.not_utf8:,}; they were"
             " taken to be Windows-1252"
         )

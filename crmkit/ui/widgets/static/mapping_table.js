@@ -67,6 +67,11 @@ class MappingView {
         ),
       );
     }
+    // A closed list shows the field without its group, and companies and persons have like fields.
+    const groups = this.model.get("_groups");
+    this.group = new Map(
+      groups.length > 1 ? groups.flatMap((group) => group.targets.map((target) => [target.id, group.label])) : [],
+    );
     this.lines = [];
     this.refresh();
   }
@@ -97,6 +102,7 @@ class MappingView {
       title: make("div", { class: "ck-map-header" }, header),
       facts: make("div", { class: "ck-muted ck-small" }),
       samples: make("div", { class: "ck-map-samples" }),
+      group: make("div", { class: "ck-muted ck-small" }),
       suggestion: make("div", { class: "ck-map-suggestion" }),
       conflict: make("div", { class: "ck-map-conflict", hidden: true }),
       clean: make("button", {
@@ -111,7 +117,7 @@ class MappingView {
       {},
       make("th", { scope: "row" }, line.title, make("div", { class: "ck-map-foot" }, line.facts, line.clean)),
       make("td", {}, line.samples),
-      make("td", {}, select, line.conflict),
+      make("td", {}, select, line.group, line.conflict),
       make("td", {}, line.suggestion),
     );
     return line;
@@ -128,6 +134,7 @@ class MappingView {
     line.clean.setAttribute("aria-expanded", String(this.model.get("cleaning") === row.column));
     line.facts.textContent = row.note || `${Math.round(row.filled_percent)} % filled · ${COUNT.format(row.distinct)} different`;
     line.select.value = row.target === null ? "" : `:${row.target}`;
+    line.group.textContent = this.group.get(row.target) ?? "";
     line.suggestion.replaceChildren(...suggestion(row));
     const conflict = this.model.get("_conflicts")[row.column] ?? "";
     line.conflict.hidden = !conflict;
