@@ -170,14 +170,16 @@ class Letters(StrEnum):
 
 
 _LEGAL_FORMS: Final = (
-    *("GmbH", "mbH", "gGmbH", "KG", "KGaA", "OHG", "GbR", "UG", "eG", "e.V.", "e.K."),
-    *("BV", "B.V.", "NV", "N.V.", "VOF", "V.O.F.", "CV", "C.V.", "BVBA", "SA", "S.A.", "NL", "USA"),
-    *("AS", "ASA", "ANS", "KS", "SE", "AG", "AB", "HB", "KB", "ApS", "A/S", "I/S", "K/S", "P/S"),
-    *("IVS", "AMBA", "Oy", "Oyj", "PLC", "LLC", "LLP", "Ltd", "Ltd.", "Inc", "Inc.", "II", "III"),
+    *("GmbH", "mbH", "gGmbH", "KG", "KGaA", "OHG", "GbR", "UG", "e.V.", "e.K.", "BV", "B.V.", "NV"),
+    *("N.V.", "VOF", "V.O.F.", "C.V.", "BVBA", "S.A.", "USA", "ASA", "ANS", "ApS", "A/S", "I/S"),
+    *("K/S", "P/S", "IVS", "AMBA", "Oyj", "PLC", "LLC", "LLP", "Ltd", "Ltd.", "Inc", "Inc.", "III"),
     *("IV", "PhD", "MBA"),
 )
-_LAST_ONLY: Final = ("as", "sa", "se", "ag", "ab", "hb", "kb", "ks", "cv", "oy", "eg", "nl", "ii")
-"""Legal forms that are words, too: only at the end of a name."""
+_LAST_FORMS: Final = ("AS", "SA", "SE", "AG", "AB", "HB", "KB", "KS", "CV", "Oy", "eG", "NL", "II")
+"""Those that are words, too: only at the end of a name."""
+
+_SPOKEN: Final = ("mrs", "drs", "frk", "dhr", "str", "sch", "ltd", "jrs", "pst", "www")
+"""Words without vowels that are no acronyms."""
 
 _SMALL: Final = (
     *("van", "von", "vom", "de", "der", "den", "des", "het", "ter", "ten", "te", "la", "le", "du"),
@@ -193,7 +195,7 @@ _WORDS_AND_SIGNS: Final = (
 class Case(Step):
     """Writes a text in small or in capital letters, or as names are written.
 
-    As names: van der Berg, McDonald, O'Brien, Anne-Marie, Acme GmbH. Words that have small and
+    As names: van der Berg, McDonald, O'Brien, Anne-Marie, Acme GmbH, NRK AS. Words that have small and
     capital letters stay as they are, and so do words in capitals among others (IBM Norge AS).
     """
 
@@ -213,39 +215,54 @@ class Case(Step):
 
 
 def _name_case() -> tuple[Stage, ...]:
-    tokens: Stage = lambda text: sql(  # noqa: E731  a stage among others
-        "struct_pack(one := {text} = upper({text}) or {text} = lower({text}),"
-        " words := regexp_extract_all({text}, {pattern}))",
-        text=text,
-        pattern=_WORDS_AND_SIGNS,
-    )
-    return tokens, _named_words
+    return _one_case_lowered, _named_words, _last_form
 
 
-def _named_words(tokens: Query) -> Query:
+def _one_case_lowered(text: Query) -> Query:
+    """A text of capitals only, in small ones: from here on, capitals are meant."""
+    return sql("case when {text} = upper({text}) then lower({text}) else {text} end", text=text)
+
+
+def _named_words(text: Query) -> Query:
+    # The function reads nothing but its word: what else it named would be copied for every word.
     return sql(
         """
-        array_to_string(list_transform({tokens}.words, lambda w, i: case
+        array_to_string(list_transform(regexp_extract_all({text}, {pattern}), lambda w, i: case
             when length(w) = 1 and upper(w) = lower(w) then w
             when i > 1 and length(w) <= 6 and list_contains({forms}, lower(w))
-                and (i = len({tokens}.words) or not list_contains({last}, lower(w)))
                 then {written}[list_position({forms}, lower(w))]
-            when i > 1 and length(w) <= 5 and list_contains({small}, lower(w)) and ({tokens}.one or w = lower(w))
-                then lower(w)
-            when w <> upper(w) and w <> lower(w) then w
-            when w = upper(w) and (not {tokens}.one
-                or length(w) between 3 and 4 and regexp_full_match(w, '[B-DF-HJ-NP-TV-XZ]{3,4}')) then w
-            when length(w) > 2 and regexp_matches(w, '(?i)^[odl][''’]\\pL') then upper(w[1:3]) || lower(w[4:])
-            when starts_with(lower(w), 'mc') and regexp_matches(w, '(?i)^mc\\pL{3}') then 'Mc' || upper(w[3]) || lower(w[4:])
-            when starts_with(lower(w), 'ij') and regexp_matches(w, '(?i)^ij[bcdfghklmnpqrstvwxz]') then 'IJ' || lower(w[3:])
-            else upper(w[1]) || lower(w[2:])
+            when w <> lower(w) then w
+            when i > 1 and length(w) <= 5 and list_contains({small}, w) then w
+            when length(w) <= 4 and regexp_full_match(w, '[b-df-hj-np-tv-xz]{3,4}')
+                and not list_contains({spoken}, w) then upper(w)
+            when regexp_matches(w, '^(?:[odl][''’]\\pL|mc\\pL{3}|ij[b-df-hj-np-tv-xz])') then case
+                when starts_with(w, 'mc') then 'Mc' || upper(w[3]) || w[4:]
+                when starts_with(w, 'ij') then 'IJ' || w[3:]
+                else upper(w[1:3]) || w[4:] end
+            else upper(left(w, 1)) || substr(w, 2)
         end), '')
         """,
-        tokens=tokens,
+        text=text,
+        pattern=_WORDS_AND_SIGNS,
         forms=[form.casefold() for form in _LEGAL_FORMS],
         written=list(_LEGAL_FORMS),
-        last=list(_LAST_ONLY),
         small=list(_SMALL),
+        spoken=list(_SPOKEN),
+    )
+
+
+def _last_form(text: Query) -> Query:
+    last = sql("regexp_extract({t}, '\\s(\\pL{2})$', 1)", t=text)
+    return sql(
+        """
+        case when list_contains({forms}, lower({last}))
+            then left({t}, length({t}) - 2) || {written}[list_position({forms}, lower({last}))]
+            else {t} end
+        """,
+        t=text,
+        last=last,
+        forms=[form.casefold() for form in _LAST_FORMS],
+        written=list(_LAST_FORMS),
     )
 
 
