@@ -613,9 +613,13 @@ def make_issues(db: Database, cells: Cells) -> None:
         )
     )
     _add_step_faults(db, cells)
+    # Most files have few faults and few new items, and a statement costs more than a look.
+    suspects = db.value(sql("select count(*) from suspect"))
+    unknown = {row[0] for row in db.rows(sql("select distinct list from list_value where unknown"))}
     for cell in cells.cells:
-        db.run(_cell_issues_sql(cell, cells))
-        if cell.target.field.type is FieldType.LIST:
+        if suspects:
+            db.run(_cell_issues_sql(cell, cells))
+        if cell.target.field.list in unknown:
             db.run(_unknown_items_sql(cell, cells))
 
 

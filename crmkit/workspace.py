@@ -777,7 +777,7 @@ class ImportSession:
             db.run(sql("create table state (key varchar, value varchar)"))
             db.run(sql("create table left_out (row_no integer)"))
             decisions.create(db)
-        session._save(step="source")
+            session._keep(db, step="source")
         return session
 
     @classmethod
@@ -1412,21 +1412,20 @@ class ImportSession:
             self.workspace.price_list(self.settings.price_list)
         fingerprint = self._fingerprint()
         self._cancelled.clear()
-        # Half a plan must never pass for a whole one.
-        self._save(plan="")
-        with (
-            self.writing() as db,
-            db.attached(self.workspace.crm_path, "crm", read_only=True),
-        ):
-            plan = make_plan(
-                db,
-                mapping=self.mapping,
-                settings=self.settings,
-                schema=schema,
-                preferences=preferences,
-                progress=_stoppable(progress, self._cancelled),
-            )
-        self._save(plan=json.dumps({"fingerprint": fingerprint, "revision": plan.revision}))
+        with self.writing() as db:
+            # Half a plan must never pass for a whole one.
+            self._keep(db, plan="")
+            with db.attached(self.workspace.crm_path, "crm", read_only=True):
+                plan = make_plan(
+                    db,
+                    mapping=self.mapping,
+                    settings=self.settings,
+                    schema=schema,
+                    preferences=preferences,
+                    progress=_stoppable(progress, self._cancelled),
+                )
+            made = {"fingerprint": fingerprint, "revision": plan.revision}
+            self._keep(db, plan=json.dumps(made))
 
     def _outline(self) -> Plan:
         made = json.loads(self._state["plan"])
@@ -1566,14 +1565,17 @@ class ImportSession:
     # --- its state -------------------------------------------------------------------------
 
     def _save(self, **changes: str | int) -> None:
-        with self._lock:
-            with opened(self.path) as db, db.atomic():
-                for key, value in changes.items():
-                    db.run(sql("delete from state where key = {key}", key=key))
-                    db.run(
-                        sql("insert into state values ({key}, {value})", key=key, value=str(value))
-                    )
-            self._state |= {key: str(value) for key, value in changes.items()}
+        with self._lock, opened(self.path) as db:
+            self._keep(db, **changes)
+
+    def _keep(self, db: Database, **changes: str | int) -> None:
+        """Write some of the state into the import's open file."""
+        kept = {key: str(value) for key, value in changes.items()}
+        with db.atomic():
+            for key, value in kept.items():
+                db.run(sql("delete from state where key = {key}", key=key))
+                db.run(sql("insert into state values ({key}, {value})", key=key, value=value))
+        self._state |= kept
 
 
 def _load_state(db: Database) -> dict[str, Any]:
