@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -17,7 +17,7 @@ from openpyxl.utils import get_column_letter
 
 from crmkit import transforms
 from crmkit.database import Database
-from crmkit.errors import SourceError
+from crmkit.errors import CancelledError, SourceError
 from crmkit.sources import (
     Landed,
     Layout,
@@ -53,6 +53,7 @@ _LONGEST_LINE: Final = 64_000_000
 _AT_ONCE: Final = 50
 """Columns that are looked at in one statement; 700 at once ran out of memory."""
 
+_INSIST: Final = 100
 _BEYOND: Final = "\x80"
 _T = TypeVar("_T")
 
@@ -240,7 +241,11 @@ def _in_file_order(db: Database) -> Iterator[None]:
     try:
         yield
     finally:
-        db.run(sql("set preserve_insertion_order = false"))
+        for _ in range(_INSIST):
+            # A Cancel that comes just now must not leave the setting on.
+            with suppress(CancelledError):
+                db.run(sql("set preserve_insertion_order = false"))
+                break
 
 
 def _land_spreadsheet(
@@ -427,17 +432,18 @@ def _stage_directly(
     db: Database, read: Query, width: int, *, skip: int, records: int | None
 ) -> bool:
     """Let DuckDB read a text file in parallel; False when it is not well-formed in each record."""
+    # Rows stand in the order of the file, so that their places number them. A window would number
+    # them too, but it holds all of them first, which takes as long again as reading them.
     stage = sql(
-        "create or replace table {t} as select"
-        " cast(row_number() over () + {skip} as integer) as row_no, {cells} from {read}",
+        "create or replace table {t} as select cast(0 as integer) as row_no, {cells} from {read}",
         t=_LANDING,
-        skip=skip,
         cells=_cells(range(width)),
         read=read,
     )
-    return db.attempt(stage) and records == skip + int(
-        db.value(sql("select count(*) from {t}", t=_LANDING))
-    )
+    if not db.attempt(stage):
+        return False
+    db.run(sql("update {t} set row_no = rowid + 1 + {skip}", t=_LANDING, skip=skip))
+    return records == skip + int(db.value(sql("select count(*) from {t}", t=_LANDING)))
 
 
 def _stage_numbered(db: Database, path: Path, width: int, places: tuple[int, ...]) -> None:
