@@ -55,6 +55,7 @@ LAYERS: Final = (
     "commit",
     "undo",
     "deletion",
+    "restore",
     "workbooks",
     "template",
     "held_back",

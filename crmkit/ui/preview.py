@@ -14,7 +14,7 @@ from crmkit import workbooks
 from crmkit.plan import Balance, Status
 from crmkit.preview import Also, RecordDetail, RowFilter
 from crmkit.staging import Column
-from crmkit.ui import markup
+from crmkit.ui import backups, markup
 from crmkit.ui.decisions import DecisionList, RowDecisions, ShownDecisions
 from crmkit.ui.desk import Desk, Panel, button
 from crmkit.ui.handling import NoticeLevel
@@ -269,8 +269,12 @@ class PreviewPanel(Panel):
             self.desk.tell(f"Batch {batch.id} is in the CRM.", level=NoticeLevel.SUCCESS)
             self.desk.go("result")
 
-        self.desk.run(
-            lambda progress: session.commit(progress=progress), done, ended=self._after_failure
+        backups.write(
+            self.desk,
+            lambda progress, back_up: session.commit(progress=progress, back_up=back_up),
+            done,
+            asked=self._really,
+            ended=self._after_failure,
         )
 
     def _after_failure(self) -> None:

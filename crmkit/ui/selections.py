@@ -10,7 +10,7 @@ import ipywidgets as w
 from crmkit.deletion import DeletePreview, Dependents
 from crmkit.entities import Schema
 from crmkit.selections import Combination, Selection
-from crmkit.ui import markup
+from crmkit.ui import backups, markup
 from crmkit.ui.desk import Desk, button
 from crmkit.ui.handling import NoticeLevel
 from crmkit.ui.widgets import Downloader, Grid, GridColumn, GridKind
@@ -261,9 +261,13 @@ class SelectionView:
 
         def delete() -> None:
             self._asked.children = []
-            self._desk.run(
-                lambda progress: self._desk.workspace.delete_members(preview, progress=progress),
+            backups.write(
+                self._desk,
+                lambda progress, back_up: self._desk.workspace.delete_members(
+                    preview, back_up=back_up, progress=progress
+                ),
                 self._show_batch,
+                asked=self._asked,
             )
 
         def close() -> None:
