@@ -31,7 +31,7 @@ from crmkit.errors import SettingsError, StorageError, UnreadableError
 from crmkit.sql import Query, join, name, sql
 from crmkit.transforms import name_key
 
-FORMAT: Final = 4
+FORMAT: Final = 5
 """Raised when the tables change; an older file is upgraded when it is opened."""
 
 _CATALOG: Final = "crm"
@@ -464,6 +464,11 @@ def _create_sql(schema: Schema) -> list[Query]:
         sql(
             "create table crm.change (batch_id integer, entity varchar, record_id integer,"
             " field varchar, before varchar, after varchar)"
+        ),
+        # The rows of the source that a batch wrote a record from, which outlive the import's file.
+        sql(
+            "create table crm.source_row (batch_id integer, entity varchar, record_id integer,"
+            " row_no integer)"
         ),
         sql(
             "create table crm.selection (id integer, name varchar, entity varchar, batch_id integer,"

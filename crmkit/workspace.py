@@ -35,6 +35,7 @@ from crmkit import (
     crm,
     decisions,
     held_back,
+    history,
     lists,
     mapping,
     preview,
@@ -482,6 +483,34 @@ class Workspace:
             progress(0.0, "Backing up the CRM")
             copy = self.back_up(now, uuid.uuid4().hex[:4])
         return BatchHeader(now, getpass.getuser(), source, backup=copy)
+
+    # --- what happened ---------------------------------------------------------------------
+
+    def history(self, entity: str, record_id: int) -> pd.DataFrame:
+        """Every batch that touched a record, what each did to it, and from which rows, newest first.
+
+        Args:
+            entity: `company`, `person` or `product`.
+        """
+        with self.reading() as db:
+            schema = crm.load_schema(db)
+            return history.record_history(db, schema, schema.entity(entity), record_id)
+
+    def log(self) -> pd.DataFrame:
+        """Who wrote what, when, from which file and with which choices: a row for each batch."""
+        with self.reading() as db:
+            return history.log_frame(db, crm.load_schema(db))
+
+    def export_log(self, *, ending: str = "xlsx") -> Path:
+        """Write the log to a file in the folder `exports`.
+
+        Args:
+            ending: `xlsx` or `csv`.
+        """
+        path = self.path / "exports" / f"log.{ending}"
+        with self.reading() as db:
+            history.export_log(db, crm.load_schema(db), path)
+        return path
 
     # --- backups ---------------------------------------------------------------------------
 

@@ -60,6 +60,7 @@ LAYERS: Final = (
     "template",
     "held_back",
     "selections",
+    "history",
     "workspace",
     "generator",
     "sample_files",

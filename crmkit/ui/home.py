@@ -119,6 +119,12 @@ class HomePanel(Panel):
             [
                 w.HTML("<h3>Past imports</h3>"),
                 *(self._batch_line(batch) for batch in batches),
+                w.HBox(
+                    [
+                        button("Log as Excel", lambda: self._log("xlsx"), self.desk),
+                        button("Log as CSV", lambda: self._log("csv"), self.desk),
+                    ]
+                ),
             ]
             if batches
             else []
@@ -195,6 +201,9 @@ class HomePanel(Panel):
             backup_megabytes=self._megabytes.value,
         )
         self.desk.tell("The preferences are saved.", level=NoticeLevel.SUCCESS)
+
+    def _log(self, ending: str) -> None:
+        self.desk.run(lambda _: self.desk.workspace.export_log(ending=ending), self._download.offer)
 
     def _template(self, subject: str) -> None:
         self._download.offer(self.desk.workspace.write_template(subject))

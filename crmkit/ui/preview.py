@@ -18,6 +18,7 @@ from crmkit.ui import backups, markup
 from crmkit.ui.decisions import DecisionList, RowDecisions, ShownDecisions
 from crmkit.ui.desk import Desk, Panel, button
 from crmkit.ui.handling import NoticeLevel
+from crmkit.ui.history import History
 from crmkit.ui.widgets import (
     Chip,
     ComparedField,
@@ -85,7 +86,8 @@ class PreviewPanel(Panel):
             desk, shown=lambda: self._grid.total if self._grid else 0, decided=self._soon
         )
         self._decisions = DecisionList(desk)
-        side = w.VBox([self._compare, self._row_decisions.widget])
+        self._history = History(desk)
+        side = w.VBox([self._compare, self._history.widget, self._row_decisions.widget])
         side.add_class("ck-side")
         split = w.HBox([self._rows, side])
         split.add_class("ck-split")
@@ -178,6 +180,7 @@ class PreviewPanel(Panel):
         if self._preview is not None and not self.desk.working:
             details = self._preview.detail(row_no)
             self._compare.sections = [_section(part) for part in details]
+            self._history.show([(d.entity, d.known_id) for d in details if d.known_id is not None])
             self._row_decisions.show(details)
 
     def _show_chips(self, preview: Preview) -> None:
