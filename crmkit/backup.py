@@ -7,6 +7,7 @@ leaves behind is never taken for one, and goes with the next backup.
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import re
@@ -72,10 +73,15 @@ def backup(crm_path: Path, folder: Path, *, at: datetime, label: str) -> Path:
     except OSError as error:
         with contextlib.suppress(OSError):
             part.unlink()
+        full = error.errno == errno.ENOSPC
         raise BackupError(
-            "The backup could not be written, so nothing was changed.",
+            "The disk is too full for a backup, so nothing was changed."
+            if full
+            else "The backup could not be written, so nothing was changed.",
             where=f"{copy.name}: {error.strerror}",
-            mend="Free disk space or check the folder 'backups', then try again.",
+            mend="Free some space, or keep fewer backups, then try again."
+            if full
+            else "Check the folder 'backups', then try again.",
         ) from error
     return copy
 

@@ -91,7 +91,10 @@ def import_file(
 @app.command()
 def backups(workspace: WorkspaceOption = Path("workspace")) -> None:
     """List the backups of the CRM, newest first."""
-    for item in Workspace(workspace).backups():
+    found = Workspace(workspace).backups()
+    if not found:
+        typer.echo("There are no backups.")
+    for item in found:
         before = f"  before {item.before}" if item.before else ""
         typer.echo(f"{item.name}  {item.size / 1_000_000:,.1f} MB{before}")
 

@@ -620,12 +620,13 @@ class Workspace:
 
     def prune_backups(self) -> None:
         """Remove the oldest backups, beyond what the preferences keep."""
-        preferences = self.preferences
-        prune(
-            self._backup_folder,
-            keep=preferences.keep_backups,
-            megabytes=preferences.backup_megabytes,
-        )
+        try:
+            kept = self.preferences
+        except StorageError:
+            # What was written is written: the next write removes them.
+            log.warning("the CRM is busy, so old backups stay", exc_info=True)
+            return
+        prune(self._backup_folder, keep=kept.keep_backups, megabytes=kept.backup_megabytes)
 
     def selections(self, batch_id: int | None = None) -> tuple[Selection, ...]:
         """The selections recorded, newest first; of one batch when it is given."""

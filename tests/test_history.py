@@ -76,7 +76,9 @@ def test_an_undo_is_part_of_the_history(workspace: Workspace) -> None:
 
     assert (4, "undo", "removed", "") in list(kinds.itertuples(index=False, name=None))
     assert (3, "undo", "changed", "Department") in list(kinds.itertuples(index=False, name=None))
-    assert (3, "undo", "brought back", "Telephone") in list(kinds.itertuples(index=False, name=None))
+    assert (3, "undo", "brought back", "Telephone") in list(
+        kinds.itertuples(index=False, name=None)
+    )
 
 
 def test_a_record_that_a_batch_left_alone_has_no_entry_of_it(workspace: Workspace) -> None:

@@ -309,7 +309,7 @@ def test_a_process_that_is_killed_leaves_the_old_crm_or_the_new_one(
         return Path(shutil.copytree(workspace.path, tmp_path / f"killed-{number}"))
 
     (lines,) = killed_at(name, [(copied(0), 0)])
-    chosen = sorted(random.Random(6).sample(range(1, int(lines) + 1), 16))
+    chosen = sorted(random.Random(6).sample(range(1, int(lines) + 1), 10))
     runs = [(copied(line), line) for line in chosen]
     assert killed_at(name, runs) == []
 
