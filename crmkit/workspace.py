@@ -569,18 +569,18 @@ class Workspace:
             kind=BatchKind.RESTORE,
             settings=json.dumps({"batches_gone": gone}),
         )
-        progress(0.5, "Restoring the backup")
         try:
+            # From here on it is not to be stopped: it takes seconds.
+            progress(0.5, "Restoring the backup")
             restore(
                 self.crm_path,
                 copy,
                 header,
                 revision=revision if readable and revision is not None else preview.revision,
             )
-        except (StorageError, PlanError) as error:
+        except (StorageError, PlanError, CancelledError) as error:
             self.drop_backup(header.backup, error)
             raise
-        progress(1.0, "Done")
         self._facts = None
         self.prune_backups()
         done = self._batch_of(header)

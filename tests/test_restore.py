@@ -17,7 +17,7 @@ import pytest
 from crmkit import crm, restore
 from crmkit.batches import BatchKind
 from crmkit.database import opened
-from crmkit.errors import SettingsError, StalePlanError, StorageError
+from crmkit.errors import CancelledError, SettingsError, StalePlanError, StorageError
 from crmkit.sql import sql
 from crmkit.workspace import Workspace
 from tests.test_backup import files, ready
@@ -168,6 +168,19 @@ def test_a_busy_crm_is_waited_for(workspace: Workspace) -> None:
     other.join()
     assert time.monotonic() - started > 0.3
     assert companies(workspace) == [(1, "Acme")]
+
+
+def test_a_restore_that_is_stopped_leaves_the_crm_and_no_backup(workspace: Workspace) -> None:
+    def stop(fraction: float, text: str) -> None:
+        del text
+        if fraction:
+            raise CancelledError("stopped")
+
+    with pytest.raises(CancelledError):
+        workspace.restore(before_beta(workspace), progress=stop)
+
+    assert len(companies(workspace)) == 2
+    assert len(workspace.backups()) == 2
 
 
 @pytest.mark.parametrize("name", ["../crm.duckdb", "crm.duckdb", "", "/etc/passwd"])

@@ -13,6 +13,7 @@ from crmkit.ui import markup
 from crmkit.ui.desk import Desk, button
 
 _SHOWN = 200
+_ROWS = 10
 
 
 class History:
@@ -69,6 +70,16 @@ def told_history(frame: pd.DataFrame) -> str:
         if more > 0
         else ""
     )
+
+
+def _from(rows: str) -> str:
+    """The rows of the source; a company of hundreds of persons is in as many."""
+    if not rows:
+        return ""
+    first, *more = rows.split(", ")
+    listed = ", ".join([first, *more[: _ROWS - 1]])
+    left = len(more) + 1 - _ROWS
+    return f", row {listed}" + (f" and {left:,} more" if left > 0 else "")
 
 
 def _plain(value: Any) -> Any:
