@@ -1,7 +1,7 @@
 """What all batches have in common: their header, their selections, and how records go and come back.
 
-A batch is what one import, deletion or undo wrote. Its row is inserted in the transaction that
-writes the records, with what it wrote as counted in the CRM.
+A batch is what one import, deletion or undo wrote, or that a backup was restored. Its row is inserted
+in the transaction that writes the records, with what it wrote as counted in the CRM.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ class BatchKind(StrEnum):
     IMPORT = "import"
     DELETE = "delete"
     UNDO = "undo"
+    RESTORE = "restore"
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,9 @@ def import_file(
     write: Annotated[
         bool, typer.Option("--write", help="Write it; else only the preview is shown.")
     ] = False,
+    backup: Annotated[
+        bool, typer.Option("--backup/--no-backup", help="Back the CRM up before it is written.")
+    ] = True,
 ) -> None:
     """Preview a file with the suggested mapping and the default settings, and write it when told to."""
     session = Workspace.open(workspace).new_import()
@@ -81,8 +84,42 @@ def import_file(
     if not write:
         typer.echo("Nothing was written. Add --write to import.")
         return
-    batch = session.commit()
-    typer.echo(f"Batch {batch.id} is in the CRM. Backup before it: {batch.backup}.")
+    batch = session.commit(back_up=backup)
+    typer.echo(f"Batch {batch.id} is in the CRM. Backup before it: {batch.backup or 'none'}.")
+
+
+@app.command()
+def backups(workspace: WorkspaceOption = Path("workspace")) -> None:
+    """List the backups of the CRM, newest first."""
+    found = Workspace(workspace).backups()
+    if not found:
+        typer.echo("There are no backups.")
+    for item in found:
+        before = f"  before {item.before}" if item.before else ""
+        typer.echo(f"{item.name}  {item.size / 1_000_000:,.1f} MB{before}")
+
+
+@app.command()
+def restore(
+    name: Annotated[str, typer.Argument(help="A backup's name, as `crmkit backups` lists it.")],
+    workspace: WorkspaceOption = Path("workspace"),
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    backup: Annotated[
+        bool, typer.Option("--backup/--no-backup", help="Back the CRM of now up first.")
+    ] = True,
+) -> None:
+    """Put a backup in the CRM's place, also where the CRM is missing or damaged."""
+    # Not opened: a CRM that cannot be read is what this is for.
+    chosen = Workspace(workspace)
+    preview = chosen.restore_preview(name)
+    now = "the CRM cannot be read" if preview.revision is None else _counted(preview.now)
+    typer.echo(f"Now: {now}. In the backup: {_counted(preview.then)}.")
+    for number, source in preview.batches:
+        typer.echo(f"Batch {number}, {source}, will not be in the CRM any more.")
+    if not yes:
+        typer.confirm("Restore it?", abort=True)
+    batch = chosen.restore(name, revision=preview.revision, back_up=backup)
+    typer.echo(f"The backup is restored. Backup before it: {batch.backup or 'none'}.")
 
 
 def main() -> None:
@@ -92,6 +129,10 @@ def main() -> None:
     except CrmkitError as error:
         typer.echo(str(error), err=True)
         raise SystemExit(1) from error
+
+
+def _counted(records: dict[str, int]) -> str:
+    return ", ".join(f"{count:,} {entity}" for entity, count in records.items())
 
 
 def _service(

@@ -88,6 +88,26 @@ def _write_entity(db: Database, plan: Plan, entity: Entity, batch: int, at: date
     for child in children(plan.matchers[entity.id]):
         remove(db, child, name(f"{entity.id}_{child.id}_removed"), batch, at)
         _insert_children(db, entity, child, batch, at)
+    _keep_rows(db, entity, batch)
+
+
+def _keep_rows(db: Database, entity: Entity, batch: int) -> None:
+    """Keep which rows of the source each record was written from, for its history."""
+    db.run(
+        sql(
+            """
+            insert into crm.source_row
+            select {batch}, {entity}, record.id, row.row_no
+            from {records} as record
+            join {rows} as row on row.record_no = record.record_no
+            where record.status in ('new', 'changed')
+            """,
+            batch=batch,
+            entity=entity.id,
+            records=name(f"{entity.id}_record"),
+            rows=name(f"{entity.id}_row"),
+        )
+    )
 
 
 def _stored(shape: Shape) -> list[tuple[Column, str]]:

@@ -27,11 +27,11 @@ from crmkit.entities import (
     FieldType,
     Schema,
 )
-from crmkit.errors import SettingsError, StorageError
+from crmkit.errors import SettingsError, StorageError, UnreadableError
 from crmkit.sql import Query, join, name, sql
 from crmkit.transforms import name_key
 
-FORMAT: Final = 4
+FORMAT: Final = 5
 """Raised when the tables change; an older file is upgraded when it is opened."""
 
 _CATALOG: Final = "crm"
@@ -60,6 +60,8 @@ class Preferences:
         default_business: The same for the business.
         default_legal_basis: Legal basis of an imported person's consent; empty for none.
         country: ISO code of the workspace's own country: phones without a country are read so.
+        keep_backups: How many backups are kept; the newest always is.
+        backup_megabytes: What they may take together; the oldest go first.
     """
 
     mandatory_company: bool = True
@@ -67,6 +69,8 @@ class Preferences:
     default_business: str = ""
     default_legal_basis: str = ""
     country: str = "NO"
+    keep_backups: int = 10
+    backup_megabytes: int = 5000
 
 
 def table(table_id: str) -> Query:
@@ -191,10 +195,10 @@ def check_format(db: Database) -> bool:
         StorageError: The file is not a CRM of this program, or from a newer version.
     """
     if not db.has_table("meta", catalog=_CATALOG):
-        raise StorageError(
+        raise UnreadableError(
             "This file is not a CRM of crmkit.",
             where="crm.duckdb",
-            mend="Choose another workspace folder, or restore the file from 'backups'.",
+            mend="Choose another workspace folder, or restore a backup: `crmkit backups` lists them.",
         )
     version = db.value(sql("select format from {meta}", meta=table("meta")))
     if version > FORMAT:
@@ -211,9 +215,20 @@ def revision(db: Database) -> int:
     return int(db.value(sql("select revision from {meta}", meta=table("meta"))))
 
 
-def raise_revision(db: Database) -> None:
-    """Say that the CRM changed, so that plans made before are seen to be stale."""
-    db.run(sql("update {meta} set revision = revision + 1", meta=table("meta")))
+def raise_revision(db: Database, *, by: int = 1, above: int = 0) -> None:
+    """Say that the CRM changed, so that plans made before are seen to be stale.
+
+    Args:
+        above: Another state of this CRM, above whose revision it must be too.
+    """
+    db.run(
+        sql(
+            "update {meta} set revision = greatest(revision, {above}) + {by}",
+            meta=table("meta"),
+            above=above,
+            by=by,
+        )
+    )
 
 
 def next_id(db: Database, table_id: str) -> int:
@@ -239,6 +254,8 @@ def _preferences(stored: dict[str, str]) -> Preferences:
         default_business=stored["default_business"],
         default_legal_basis=stored.get("default_legal_basis", ""),
         country=stored["country"],
+        keep_backups=int(stored.get("keep_backups", Preferences.keep_backups)),
+        backup_megabytes=int(stored.get("backup_megabytes", Preferences.backup_megabytes)),
     )
 
 
@@ -249,6 +266,8 @@ def _preference_values(preferences: Preferences) -> dict[str, str]:
         "default_business": preferences.default_business,
         "default_legal_basis": preferences.default_legal_basis,
         "country": preferences.country,
+        "keep_backups": str(preferences.keep_backups),
+        "backup_megabytes": str(preferences.backup_megabytes),
     }
 
 
@@ -445,6 +464,11 @@ def _create_sql(schema: Schema) -> list[Query]:
         sql(
             "create table crm.change (batch_id integer, entity varchar, record_id integer,"
             " field varchar, before varchar, after varchar)"
+        ),
+        # The rows of the source that a batch wrote a record from, which outlive the import's file.
+        sql(
+            "create table crm.source_row (batch_id integer, entity varchar, record_id integer,"
+            " row_no integer)"
         ),
         sql(
             "create table crm.selection (id integer, name varchar, entity varchar, batch_id integer,"

@@ -18,7 +18,7 @@ from typing import Any, Final
 import duckdb
 import pandas as pd
 
-from crmkit.errors import CancelledError, StorageError
+from crmkit.errors import CancelledError, StorageError, UnreadableError
 from crmkit.sql import Query, literal, name, sql
 
 log = logging.getLogger(__name__)
@@ -272,7 +272,8 @@ def _when_free(path: Path, open_it: Any, wait: float) -> Any:
     while True:
         try:
             return open_it()
-        except (duckdb.IOException, duckdb.BinderException, duckdb.ConnectionException) as error:
+        except duckdb.Error as error:
+            # A damaged file can raise any of them.
             busy = any(sign in str(error) for sign in _BUSY)
             if not busy:
                 raise _storage_error(error, path) from error
@@ -288,7 +289,7 @@ def _when_free(path: Path, open_it: Any, wait: float) -> Any:
 
 
 def _missing(path: Path) -> StorageError:
-    return StorageError(
+    return UnreadableError(
         "This workspace file does not exist.",
         where=str(path),
         mend="Check the folder, or create a new workspace.",
@@ -320,8 +321,8 @@ def _storage_error(error: Exception, path: Path | None) -> StorageError:
             where=where,
             mend="Install the newest crmkit and open it again.",
         )
-    return StorageError(
+    return UnreadableError(
         "This workspace file cannot be read.",
         where=where,
-        mend="Restore it from the folder 'backups'. Details are in the log.",
+        mend="Restore a backup: `crmkit backups` lists them. Details are in the log.",
     )

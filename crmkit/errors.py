@@ -9,6 +9,8 @@
     |  |- StalePlanError   the CRM or the import changed since the plan was made
     |- CommitError      nothing was written, and why
     |- StorageError     a workspace file is busy, missing, read-only or from another version
+    |  |- UnreadableError  it is missing or damaged, and a backup can take its place
+    |  |- BackupError      no backup could be made, so nothing was written
     |- CancelledError   the user stopped the work; nothing was changed
 
 Bad data never raises: it becomes an `Issue` row in the plan. This module imports nothing of ours.
@@ -69,6 +71,14 @@ class CommitError(CrmkitError):
 
 class StorageError(CrmkitError):
     """A workspace file is busy, missing, read-only, full or from another version."""
+
+
+class UnreadableError(StorageError):
+    """A workspace file is missing or damaged."""
+
+
+class BackupError(StorageError):
+    """No backup could be made, so nothing was written."""
 
 
 class CancelledError(CrmkitError):

@@ -88,6 +88,7 @@ class RecordDetail:
         action_reason: Why it has its status.
         problems: The issues of the row that concern it, each with its mend.
         notes: The same for what is only worth knowing, as a value that is new in its list.
+        known_id: The record of the CRM that it is; None where it is none, or not known which.
         candidates: The records of the CRM that match, where several do.
         record_no: The first of its rows; decisions are taken for it.
         rows: The rows of the file that are this record, as far as a person reads on.
@@ -106,6 +107,7 @@ class RecordDetail:
     rows: tuple[int, ...] = ()
     decided: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    known_id: int | None = None
 
 
 def make_order(db: Database, plan: Plan, columns: Iterable[str], shown: RowFilter) -> int:
@@ -302,6 +304,7 @@ def _record_detail(db: Database, plan: Plan, entity: Entity, row: dict[str, Any]
         _rows_of(db, entity, record_no),
         _decided(db, entity, record_no),
         notes,
+        record["match_id"],
     )
 
 

@@ -27,7 +27,9 @@ _ROWS_PER_SHEET: Final = 1_048_575
 # Apostrophes in front are doubled, so that one can be taken off again.
 _FORMULA: Final = re.compile(r"'*[=+\-@\t\r]")
 
-_LONGEST_CELL: Final = 32_767
+LONGEST_CELL: Final = 32_767
+"""Characters that a cell of a workbook can hold."""
+
 _WIDEST: Final = 40
 
 
@@ -130,10 +132,13 @@ def _cell(page: Any, value: Any) -> Any:
         plain = value is None or isinstance(value, bool | int | float | date | datetime)
         return value if plain else str(value)
     cell = WriteOnlyCell(
-        page, value="".join(c for c in value if c >= " " or c in "\t\n\r")[:_LONGEST_CELL]
+        page, value="".join(c for c in value if c >= " " or c in "\t\n\r")[:LONGEST_CELL]
     )
     # openpyxl takes a text that begins with "=" for a formula.
     cell.data_type = "s"
+    if _FORMULA.match(value):
+        # Else a spreadsheet would take it for one as soon as somebody edits the cell.
+        cell.quotePrefix = True
     return cell
 
 

@@ -35,6 +35,7 @@ from crmkit import (
     crm,
     decisions,
     held_back,
+    history,
     lists,
     mapping,
     preview,
@@ -48,7 +49,7 @@ from crmkit import (
     template,
     workbooks,
 )
-from crmkit.backup import backup
+from crmkit.backup import Backup, backup, backups, prune
 from crmkit.batches import BatchHeader, BatchKind, written_counts
 from crmkit.cleaning import Trial
 from crmkit.commit import check_fresh, commit
@@ -67,6 +68,7 @@ from crmkit.errors import (
     SourceError,
     StalePlanError,
     StorageError,
+    UnreadableError,
 )
 from crmkit.incoming import Cells, make_cells
 from crmkit.lists import ListValue
@@ -76,6 +78,7 @@ from crmkit.preview import RecordDetail, RowFilter
 from crmkit.price_lists import PriceList
 from crmkit.records import by_hand
 from crmkit.remembered import HeaderChoice
+from crmkit.restore import RestorePreview, preview_restore, restore
 from crmkit.selections import Combination, Selection
 from crmkit.settings import Action, Settings
 from crmkit.sources import Source
@@ -99,7 +102,7 @@ def _no_progress(fraction: float, text: str) -> None:
 
 @dataclass(frozen=True)
 class Batch:
-    """A committed import, or a deletion or an undo.
+    """A committed import, or a deletion, an undo or a restored backup.
 
     Attributes:
         import_id: The import's; empty for another kind.
@@ -131,12 +134,17 @@ class Batch:
 
 @dataclass(frozen=True)
 class Unfinished:
-    """An import that was started and not committed."""
+    """An import that was started and is not in the CRM.
+
+    Attributes:
+        taken_out: It was in the CRM, until a backup from before it was restored.
+    """
 
     id: str
     source: str
     step: str
     changed_at: datetime
+    taken_out: bool = False
 
 
 @dataclass(frozen=True)
@@ -184,8 +192,8 @@ class Workspace:
         """Open a workspace.
 
         Raises:
-            StorageError: There is none, it is from a newer version, or it is busy.
-            CommitError: It is from an older version, and could not be backed up before its upgrade.
+            StorageError: There is none, it is from a newer version, it is busy, or it is from an
+                older version and could not be backed up before its upgrade.
         """
         workspace = cls(Path(path))
         with workspace.reading() as db:
@@ -197,7 +205,7 @@ class Workspace:
 
     def _upgrade(self) -> None:
         now = datetime.now().replace(microsecond=0)
-        backup(self.crm_path, self.path / "backups", at=now, label="before-upgrade")
+        self.back_up(now, "before-upgrade")
         with self.writing() as db:
             # Another dashboard may have been faster.
             if not crm.check_format(db):
@@ -286,7 +294,7 @@ class Workspace:
         return ImportSession.open(self, import_id)
 
     def unfinished(self) -> tuple[Unfinished, ...]:
-        """Imports that were started and not committed, last used first."""
+        """Imports that were started and are not in the CRM, last used first."""
         with self.reading() as db:
             committed = {
                 row[0] for row in db.rows(sql("select import_id from crm.batch order by id"))
@@ -303,7 +311,10 @@ class Workspace:
                 # In use or damaged: still shown, so that nobody thinks it is gone.
                 state = {"source_name": error.message, "step": ""}
             if state.get("source_name"):
-                found.append(Unfinished(path.stem, state["source_name"], state["step"], changed_at))
+                step, taken_out = state["step"], _was_committed(state)
+                found.append(
+                    Unfinished(path.stem, state["source_name"], step, changed_at, taken_out)
+                )
         return tuple(sorted(found, key=lambda item: item.changed_at, reverse=True))
 
     def discard(self, import_id: str) -> None:
@@ -342,7 +353,12 @@ class Workspace:
             return preview_undo(db, crm.load_schema(db), batch_id)
 
     def undo(
-        self, batch_id: int, *, revision: int | None = None, progress: Progress = _no_progress
+        self,
+        batch_id: int,
+        *,
+        revision: int | None = None,
+        back_up: bool = True,
+        progress: Progress = _no_progress,
     ) -> Batch:
         """Back the CRM up and take a batch back, as a batch that can itself be undone.
 
@@ -352,9 +368,17 @@ class Workspace:
         Raises:
             SettingsError: There is no such batch, or it is undone already.
             StalePlanError: The CRM changed since the preview.
+            BackupError: No backup could be made, so nothing was written.
         """
         self._cancelled.clear()
         progress = _stoppable(progress, self._cancelled)
+        batch = self.batch(batch_id)
+        if batch.kind is BatchKind.RESTORE:
+            raise SettingsError(
+                "A restored backup is not undone, but restored.",
+                where=f"Batch {batch_id}",
+                mend=f"Restore the backup that was made before it: {batch.backup or 'there is none'}.",
+            )
         preview = self.undo_preview(batch_id)
         if not preview.changes_anything:
             raise SettingsError(
@@ -363,7 +387,7 @@ class Workspace:
                 mend="Later batches changed or removed all of it.",
             )
         header = replace(
-            self._header(f"undo of batch {batch_id}", progress),
+            self._header(f"undo of batch {batch_id}", progress, back_up=back_up),
             kind=BatchKind.UNDO,
             undoes=batch_id,
         )
@@ -389,17 +413,24 @@ class Workspace:
             schema, preferences = crm.load_schema(db), crm.load_preferences(db)
             return preview_delete(db, schema, preferences, selection_id, dependents)
 
-    def delete_members(self, preview: DeletePreview, *, progress: Progress = _no_progress) -> Batch:
+    def delete_members(
+        self,
+        preview: DeletePreview,
+        *,
+        back_up: bool = True,
+        progress: Progress = _no_progress,
+    ) -> Batch:
         """Back the CRM up and delete what was previewed, as a batch that can be undone.
 
         Raises:
             StalePlanError: The CRM changed since the preview.
+            BackupError: No backup could be made, so nothing was written.
         """
         self._cancelled.clear()
         progress = _stoppable(progress, self._cancelled)
         with self.reading() as db:
             title = f"delete: {selections.selection(db, preview.selection_id).name}"
-        header = replace(self._header(title, progress), kind=BatchKind.DELETE)
+        header = replace(self._header(title, progress, back_up=back_up), kind=BatchKind.DELETE)
 
         def write(db: Database) -> None:
             delete(db, crm.load_schema(db), preview, header, progress=_after_backup(progress))
@@ -425,27 +456,177 @@ class Workspace:
                 finally:
                     # Closing the file is not to be stopped any more.
                     self._running = None
-        except (StorageError, CancelledError):
+        except (StorageError, CancelledError, PlanError) as error:
             # It may be in the CRM already, as when the disk is too full to close the file.
-            if not (done := self._batch_with(header.backup)):
+            if not (done := self._batch_of(header)):
+                self.drop_backup(header.backup, error)
                 raise
             log.warning("the batch is in the CRM, but the rest failed", exc_info=True)
             return done
-        done = self._batch_with(header.backup)
+        self.prune_backups()
+        done = self._batch_of(header)
         assert done is not None
         return done
 
-    def _batch_with(self, backup: str) -> Batch | None:
-        """The batch before which a backup was made, of which each has its own."""
-        return next((batch for batch in self.batches() if batch.backup == backup), None)
+    def _batch_of(self, header: BatchHeader) -> Batch | None:
+        """The batch that was written under a header."""
+        sought = (header.backup, header.committed_at, header.source)
+        return next(
+            (b for b in self.batches() if (b.backup, b.committed_at, b.source) == sought), None
+        )
 
-    def _header(self, source: str, progress: Progress) -> BatchHeader:
+    def _header(self, source: str, progress: Progress, *, back_up: bool) -> BatchHeader:
         """Back the CRM up, and begin the header of a batch that is no import."""
-        progress(0.0, "Backing up the CRM")
         now = datetime.now().replace(microsecond=0)
-        label = uuid.uuid4().hex[:4]
-        copy = backup(self.crm_path, self.path / "backups", at=now, label=label)
-        return BatchHeader(now, getpass.getuser(), source, backup=copy.name)
+        copy = ""
+        if back_up:
+            progress(0.0, "Backing up the CRM")
+            copy = self.back_up(now, uuid.uuid4().hex[:4])
+        return BatchHeader(now, getpass.getuser(), source, backup=copy)
+
+    # --- what happened ---------------------------------------------------------------------
+
+    def history(self, entity: str, record_id: int) -> pd.DataFrame:
+        """Every batch that touched a record, what each did to it, and from which rows, newest first.
+
+        Args:
+            entity: `company`, `person` or `product`.
+        """
+        with self.reading() as db:
+            schema = crm.load_schema(db)
+            return history.record_history(db, schema, schema.entity(entity), record_id)
+
+    def log(self) -> pd.DataFrame:
+        """Who wrote what, when, from which file and with which choices: a row for each batch."""
+        with self.reading() as db:
+            return history.log_frame(db, crm.load_schema(db))
+
+    def export_log(self, *, ending: str = "xlsx") -> Path:
+        """Write the log to a file in the folder `exports`.
+
+        Args:
+            ending: `xlsx` or `csv`.
+        """
+        path = self.path / "exports" / f"log.{ending}"
+        with self.reading() as db:
+            history.export_log(db, crm.load_schema(db), path)
+        return path
+
+    # --- backups ---------------------------------------------------------------------------
+
+    def backups(self) -> tuple[Backup, ...]:
+        """The backups of the CRM, newest first, each with what it was made before."""
+        try:
+            before = {batch.backup: f"batch {batch.id}, {batch.source}" for batch in self.batches()}
+        except UnreadableError:
+            # Just then somebody wants to know what there is to restore.
+            before = {}
+        found = backups(self._backup_folder)
+        return tuple(replace(item, before=before.get(item.name, "")) for item in found)
+
+    def restore_preview(self, name: str) -> RestorePreview:
+        """What putting a backup in the CRM's place would do; nothing is written.
+
+        Raises:
+            SettingsError: There is no backup of this name.
+            StorageError: It cannot be read, or the CRM is busy.
+        """
+        return preview_restore(self.crm_path, self._backup_path(name))
+
+    def restore(
+        self,
+        name: str,
+        *,
+        revision: int | None = None,
+        back_up: bool = True,
+        progress: Progress = _no_progress,
+    ) -> Batch:
+        """Back the CRM up and put an earlier backup in its place; all of it or nothing.
+
+        A CRM that is missing or damaged cannot be backed up: what is left of its file is kept in
+        the folder `backups` as it is.
+
+        Args:
+            revision: Of the preview that was looked at: it is refused when the CRM changed since.
+
+        Returns:
+            The batch that says so in the log.
+
+        Raises:
+            SettingsError: There is no backup of this name.
+            StalePlanError: The CRM changed since the preview.
+            BackupError: No backup could be made, so nothing was written.
+            StorageError: The CRM is busy, or the new file cannot be written.
+        """
+        self._cancelled.clear()
+        progress = _stoppable(progress, self._cancelled)
+        copy = self._backup_path(name)
+        preview = preview_restore(self.crm_path, copy)
+        readable = preview.revision is not None
+        gone = [{"batch": number, "source": source} for number, source in preview.batches]
+        header = replace(
+            self._header(f"backup {name}", progress, back_up=back_up and readable),
+            kind=BatchKind.RESTORE,
+            settings=json.dumps({"batches_gone": gone}),
+        )
+        try:
+            # From here on it is not to be stopped: it takes seconds.
+            progress(0.5, "Restoring the backup")
+            restore(
+                self.crm_path,
+                copy,
+                header,
+                revision=revision if readable and revision is not None else preview.revision,
+            )
+        except (StorageError, PlanError, CancelledError) as error:
+            self.drop_backup(header.backup, error)
+            raise
+        self._facts = None
+        self.prune_backups()
+        done = self._batch_of(header)
+        assert done is not None
+        return done
+
+    @property
+    def _backup_folder(self) -> Path:
+        return self.path / "backups"
+
+    def _backup_path(self, name: str) -> Path:
+        """The file of a backup that is listed: a name is never taken as a path."""
+        listed = [item.name for item in backups(self._backup_folder)]
+        if name not in listed:
+            raise SettingsError(
+                "There is no such backup.",
+                where=name[:80],
+                mend=f"Choose one of {', '.join(listed)}." if listed else "None was made yet.",
+            )
+        return self._backup_folder / name
+
+    def back_up(self, at: datetime, label: str) -> str:
+        """Make a backup and give its name.
+
+        Args:
+            at, label: What names it, of letters, digits and hyphens.
+
+        Raises:
+            BackupError: It could not be made.
+        """
+        return backup(self.crm_path, self._backup_folder, at=at, label=label).name
+
+    def drop_backup(self, name: str, error: CrmkitError) -> None:
+        """A backup before work that was stopped or refused must not push an older one out."""
+        if name and isinstance(error, CancelledError | PlanError):
+            (self._backup_folder / name).unlink(missing_ok=True)
+
+    def prune_backups(self) -> None:
+        """Remove the oldest backups, beyond what the preferences keep."""
+        try:
+            kept = self.preferences
+        except StorageError:
+            # What was written is written: the next write removes them.
+            log.warning("the CRM is busy, so old backups stay", exc_info=True)
+            return
+        prune(self._backup_folder, keep=kept.keep_backups, megabytes=kept.backup_megabytes)
 
     def selections(self, batch_id: int | None = None) -> tuple[Selection, ...]:
         """The selections recorded, newest first; of one batch when it is given."""
@@ -789,8 +970,12 @@ class ImportSession:
             decisions.create(db)  # a file of an earlier version has none
             if db.has_table("staged") and not db.has_table("source"):
                 db.run(sql("create view source as from staged"))  # nor this
-        if session.batch is not None and session.step != "result":
-            session._save(step="result")
+        committed = session.batch is not None
+        if committed and session.step != "result":
+            session._save(step="result", taken_out="")
+        if not committed and session.step == "result":
+            # A backup from before it was restored: it can be imported again.
+            session._save(step="preview", taken_out="yes")
         return session
 
     @contextlib.contextmanager
@@ -825,6 +1010,11 @@ class ImportSession:
     @step.setter
     def step(self, step: str) -> None:
         self._save(step=step)
+
+    @property
+    def taken_out(self) -> bool:
+        """Whether it was in the CRM, until a backup from before it was restored."""
+        return _was_committed(self._state) and self.batch is None
 
     @property
     def batch(self) -> Batch | None:
@@ -1496,6 +1686,7 @@ class ImportSession:
 
         Raises:
             StalePlanError: The CRM or the choices changed since the preview; make it anew.
+            BackupError: No backup could be made, so nothing was written.
             CommitError: Nothing was written.
             CancelledError: `cancel` was called; nothing was written.
         """
@@ -1513,17 +1704,12 @@ class ImportSession:
             plan = self._outline()
             stoppable = _stoppable(progress, self._cancelled)
             now = datetime.now().replace(microsecond=0)
-            copy = None
+            copy = ""
             if back_up:
                 stoppable(0.0, "Backing up the CRM")
-                copy = backup(
-                    self.workspace.crm_path,
-                    self.workspace.path / "backups",
-                    at=now,
-                    label=self.id[-4:],
-                )
+                copy = self.workspace.back_up(now, self.id[-4:])
             with (
-                self._unless_written(),
+                self._unless_written(copy),
                 self.writing() as db,
                 db.attached(self.workspace.crm_path, "crm", read_only=False),
             ):
@@ -1540,24 +1726,26 @@ class ImportSession:
                     balance=json.dumps(
                         [item.rows_by_status for item in balance(db, plan.entities)]
                     ),
-                    backup=copy.name if copy else "",
+                    backup=copy,
                     choices=remembered.chosen(self.mapping, self.staged, self.subject),
                 )
                 commit(db, plan, header, progress=lambda f, text: stoppable(0.1 + 0.9 * f, text))
             with self._unless_written():
-                self._save(step="result")
+                self._save(step="result", taken_out="")
+        self.workspace.prune_backups()
         batch = self._find_batch()
         if batch is None:
             raise PlanError("The batch is not in the CRM.", mend="Report this with the log.")
         return batch
 
     @contextlib.contextmanager
-    def _unless_written(self) -> Iterator[None]:
+    def _unless_written(self, copy: str = "") -> Iterator[None]:
         """A failure after the commit went through, as on closing the files, is not the commit's."""
         try:
             yield
-        except (StorageError, CancelledError):
+        except (StorageError, CancelledError, PlanError) as error:
             if self._find_batch() is None:
+                self.workspace.drop_backup(copy, error)
                 raise
             log.warning("the batch is in the CRM, but the rest failed", exc_info=True)
             self._state["step"] = "result"
@@ -1580,6 +1768,11 @@ class ImportSession:
 
 def _load_state(db: Database) -> dict[str, Any]:
     return dict(db.rows(sql("select key, value from state order by key")))
+
+
+def _was_committed(state: dict[str, Any]) -> bool:
+    """Whether an import's file says that the import is in the CRM, which may not hold any more."""
+    return bool(state.get("step") == "result" or state.get("taken_out"))
 
 
 def _rows_sql(rows: Sequence[int]) -> Query:

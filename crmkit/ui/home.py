@@ -7,8 +7,10 @@ from dataclasses import replace
 
 import ipywidgets as w
 
+from crmkit.batches import BatchKind
 from crmkit.entities import LEGAL_BASES, WITHDRAWN
 from crmkit.ui import markup
+from crmkit.ui.backups import BackupList
 from crmkit.ui.desk import Desk, Panel, button
 from crmkit.ui.handling import NoticeLevel
 from crmkit.ui.widgets import Downloader
@@ -49,6 +51,16 @@ class HomePanel(Panel):
             description="Default legal basis:", style={"description_width": "140px"}
         )
         self._country = w.Dropdown(description="Own country:", style={"description_width": "140px"})
+        self._keep = w.BoundedIntText(
+            description="Backups to keep:", min=1, max=1000, style={"description_width": "140px"}
+        )
+        self._megabytes = w.BoundedIntText(
+            description="At most, in MB:",
+            min=1,
+            max=10_000_000,
+            style={"description_width": "140px"},
+        )
+        self._backups = BackupList(desk, restored=self.show)
         preferences = w.VBox(
             [
                 w.HTML("<h3>Preferences</h3>"),
@@ -57,6 +69,8 @@ class HomePanel(Panel):
                 self._business,
                 self._basis,
                 self._country,
+                self._keep,
+                self._megabytes,
                 button("Save preferences", self._save, desk),
             ]
         )
@@ -84,6 +98,7 @@ class HomePanel(Panel):
             ),
             self._unfinished,
             self._batches,
+            self._backups.widget,
             preferences,
         ]
 
@@ -104,6 +119,12 @@ class HomePanel(Panel):
             [
                 w.HTML("<h3>Past imports</h3>"),
                 *(self._batch_line(batch) for batch in batches),
+                w.HBox(
+                    [
+                        button("Log as Excel", lambda: self._log("xlsx"), self.desk),
+                        button("Log as CSV", lambda: self._log("csv"), self.desk),
+                    ]
+                ),
             ]
             if batches
             else []
@@ -119,9 +140,17 @@ class HomePanel(Panel):
         self._basis.value = preferences.default_legal_basis
         self._country.options = workspace.countries()
         self._country.value = preferences.country
+        self._keep.value = preferences.keep_backups
+        self._megabytes.value = preferences.backup_megabytes
+        self._backups.opened()
 
     def _unfinished_line(self, item: Unfinished) -> w.HBox:
-        text = f"{item.source}, at step {item.step or 'unknown'}, last used {item.changed_at:%d.%m.%Y %H:%M}"
+        state = (
+            "no longer in the CRM since a backup was restored, can be imported again"
+            if item.taken_out
+            else f"at step {item.step or 'unknown'}"
+        )
+        text = f"{item.source}, {state}, last used {item.changed_at:%d.%m.%Y %H:%M}"
         line = w.HBox(
             [
                 w.HTML(markup.paragraph(text)),
@@ -142,6 +171,8 @@ class HomePanel(Panel):
         counts = [
             f"{batch.count(what):,} {word}" for what, word in words.items() if batch.count(what)
         ]
+        if batch.kind is BatchKind.RESTORE:
+            counts = ["restored"]
         text = (
             f"Batch {batch.id}: {batch.source}, {batch.committed_at:%d.%m.%Y %H:%M}:"
             f" {', '.join(counts) or 'nothing changed'}"
@@ -166,8 +197,13 @@ class HomePanel(Panel):
             default_business=self._business.value.strip(),
             default_legal_basis=self._basis.value,
             country=self._country.value,
+            keep_backups=self._keep.value,
+            backup_megabytes=self._megabytes.value,
         )
         self.desk.tell("The preferences are saved.", level=NoticeLevel.SUCCESS)
+
+    def _log(self, ending: str) -> None:
+        self.desk.run(lambda _: self.desk.workspace.export_log(ending=ending), self._download.offer)
 
     def _template(self, subject: str) -> None:
         self._download.offer(self.desk.workspace.write_template(subject))

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterable, Sequence
-from html import escape as escape  # for pieces put together elsewhere
-from typing import Any
+from typing import Any, Final
+
+# Signs that turn around what follows them, also the words of ours behind a name. Hebrew and Arabic
+# need none of them.
+_TURNING: Final = dict.fromkeys(
+    (*range(0x202A, 0x202F), *range(0x2066, 0x206A)), "\N{REPLACEMENT CHARACTER}"
+)
+
+
+def escape(text: str) -> str:
+    """A plain text as HTML, for pieces put together elsewhere; it cannot turn what stands behind it."""
+    return html.escape(text.translate(_TURNING))
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[Any]], *, caption: str = "") -> str:

@@ -14,10 +14,11 @@ from crmkit import workbooks
 from crmkit.plan import Balance, Status
 from crmkit.preview import Also, RecordDetail, RowFilter
 from crmkit.staging import Column
-from crmkit.ui import markup
+from crmkit.ui import backups, markup
 from crmkit.ui.decisions import DecisionList, RowDecisions, ShownDecisions
 from crmkit.ui.desk import Desk, Panel, button
 from crmkit.ui.handling import NoticeLevel
+from crmkit.ui.history import History
 from crmkit.ui.widgets import (
     Chip,
     ComparedField,
@@ -85,7 +86,8 @@ class PreviewPanel(Panel):
             desk, shown=lambda: self._grid.total if self._grid else 0, decided=self._soon
         )
         self._decisions = DecisionList(desk)
-        side = w.VBox([self._compare, self._row_decisions.widget])
+        self._history = History(desk)
+        side = w.VBox([self._compare, self._history.widget, self._row_decisions.widget])
         side.add_class("ck-side")
         split = w.HBox([self._rows, side])
         split.add_class("ck-split")
@@ -178,6 +180,7 @@ class PreviewPanel(Panel):
         if self._preview is not None and not self.desk.working:
             details = self._preview.detail(row_no)
             self._compare.sections = [_section(part) for part in details]
+            self._history.show([(d.entity, d.known_id) for d in details if d.known_id is not None])
             self._row_decisions.show(details)
 
     def _show_chips(self, preview: Preview) -> None:
@@ -269,8 +272,12 @@ class PreviewPanel(Panel):
             self.desk.tell(f"Batch {batch.id} is in the CRM.", level=NoticeLevel.SUCCESS)
             self.desk.go("result")
 
-        self.desk.run(
-            lambda progress: session.commit(progress=progress), done, ended=self._after_failure
+        backups.write(
+            self.desk,
+            lambda progress, back_up: session.commit(progress=progress, back_up=back_up),
+            done,
+            asked=self._really,
+            ended=self._after_failure,
         )
 
     def _after_failure(self) -> None:

@@ -10,7 +10,7 @@ import ipywidgets as w
 from crmkit.batches import BatchKind
 from crmkit.entities import Schema
 from crmkit.selections import OWN, Selection
-from crmkit.ui import markup
+from crmkit.ui import backups, markup
 from crmkit.ui.desk import Desk, Panel, button
 from crmkit.ui.handling import NoticeLevel
 from crmkit.ui.selections import SelectionView
@@ -48,7 +48,13 @@ class ResultPanel(Panel):
     def show(self) -> None:
         batch = self.desk.session.batch
         if batch is None:
-            self._counts.value = markup.paragraph("This import is not in the CRM yet.")
+            taken_out = self.desk.session.taken_out
+            self._counts.value = markup.paragraph(
+                "This import is no longer in the CRM: a backup from before it was restored. Take it up"
+                " again on Home."
+                if taken_out
+                else "This import is not in the CRM yet."
+            )
             self._selections.children = []
             self._undo.children = []
             return
@@ -69,7 +75,7 @@ class ResultPanel(Panel):
             )
         self._undo.children = (
             [button("Undo this batch …", lambda: self._ask_undo(batch), self.desk)]
-            if batch.undone_by is None
+            if batch.undone_by is None and batch.kind is not BatchKind.RESTORE
             else []
         )
         of_batch = [s for s in everything if s.batch_id == batch.id and s.members]
@@ -152,11 +158,13 @@ class ResultPanel(Panel):
     def _show_undo(self, batch: Batch, preview: UndoPreview) -> None:
         def undo() -> None:
             self._undo.children = []
-            self.desk.run(
-                lambda progress: self.desk.workspace.undo(
-                    batch.id, revision=preview.revision, progress=progress
+            backups.write(
+                self.desk,
+                lambda progress, back_up: self.desk.workspace.undo(
+                    batch.id, revision=preview.revision, back_up=back_up, progress=progress
                 ),
                 self._undone,
+                asked=self._undo,
                 ended=lambda: self.show_batch(batch),
             )
 

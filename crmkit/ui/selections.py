@@ -10,9 +10,10 @@ import ipywidgets as w
 from crmkit.deletion import DeletePreview, Dependents
 from crmkit.entities import Schema
 from crmkit.selections import Combination, Selection
-from crmkit.ui import markup
+from crmkit.ui import backups, markup
 from crmkit.ui.desk import Desk, button
 from crmkit.ui.handling import NoticeLevel
+from crmkit.ui.history import History
 from crmkit.ui.widgets import Downloader, Grid, GridColumn, GridKind
 from crmkit.workspace import Batch, ImportSession, Workspace
 
@@ -79,11 +80,19 @@ class SelectionView:
             GridColumn("chosen", "Choose", GridKind.CHECK, 84, sortable=False),
             *(GridColumn(f"v{n}", header, width=170) for n, header in enumerate(headers)),
         ]
-        self._grid = Grid(columns, self._rows, label=selection.name, handler=desk.handler)
+        self._history = History(desk)
+        self._grid = Grid(
+            columns,
+            self._rows,
+            label=selection.name,
+            on_focus_row=lambda record_id: self._history.show([(selection.entity, record_id)]),
+            handler=desk.handler,
+        )
         self.widget = w.VBox(
             [
                 self._title,
                 self._grid,
+                self._history.widget,
                 w.HBox(
                     [
                         button("Excel", lambda: self._export("xlsx"), desk),
@@ -261,9 +270,13 @@ class SelectionView:
 
         def delete() -> None:
             self._asked.children = []
-            self._desk.run(
-                lambda progress: self._desk.workspace.delete_members(preview, progress=progress),
+            backups.write(
+                self._desk,
+                lambda progress, back_up: self._desk.workspace.delete_members(
+                    preview, back_up=back_up, progress=progress
+                ),
                 self._show_batch,
+                asked=self._asked,
             )
 
         def close() -> None:
