@@ -32,7 +32,7 @@ FILE = f"{IMAGE} &amp; list.csv"
 def rows(*, department: str) -> list[list[str]]:
     return [
         ["Company name", "Department", "Category", "First name", f"{IMAGE} header"],
-        [f"{IMAGE} one", department, f"{SCRIPT} category", f"{BREAK} Ann", IMAGE],
+        [f"{IMAGE} one", department, f"{SCRIPT} category, {department}", f"{BREAK} Ann", IMAGE],
         [f"{SCRIPT} two", department, "", f"{IMAGE} Bo", SCRIPT],
         [TURNED, department, "", "Cas", "\u2066bidi"],
         ["#N/A", IMAGE, "", "Dan", SCRIPT],
@@ -97,8 +97,9 @@ def test_an_import_shows_it_on_every_screen(watched: Page, voila: Running) -> No
 
     next_step(page, "Map the columns")
     shown(page, f"{IMAGE} header")
-    page.get_by_role("button", name="Clean", exact=True).first.click()
     shown(page, f"{IMAGE} one")
+    page.get_by_role("button", name=f"Clean {IMAGE} header").click()
+    shown(page, f"Clean “{IMAGE} header”")
 
     next_step(page, "Import settings")
     for part in page.locator("button[aria-expanded=false]").locator("visible=true").all():
@@ -137,7 +138,7 @@ def test_the_result_and_its_selections_show_it(watched: Page, voila: Running) ->
     expect(grid.get_by_text(f"{IMAGE} one")).to_be_visible()
     grid.get_by_text(f"{IMAGE} one").click()
     page.get_by_role("button", name="History of company").click()
-    shown(page, "History")
+    expect(page.get_by_role("table").get_by_text(f"batch 2, {FILE}").first).to_be_visible()
     page.get_by_role("button", name="Undo this batch …").click()
     shown(page, "Removed: ")
     page.get_by_role("button", name="Home").click()
