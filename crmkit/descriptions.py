@@ -16,7 +16,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from crmkit import expressions, plain_yaml
@@ -272,7 +271,7 @@ def as_yaml(description: Description) -> str:
             if column.steps:
                 dumped["steps"] = [_dumped(step) for step in column.steps]
     ordered = {key: kept[key] for key in Description.model_fields if key in kept}
-    return _HEAD + yaml.safe_dump(ordered, allow_unicode=True, sort_keys=False, width=100)
+    return _HEAD + plain_yaml.dump(ordered)
 
 
 def _dumped(step: Step) -> dict[str, Any]:

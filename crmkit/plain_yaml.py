@@ -46,6 +46,24 @@ def load(text: str) -> tuple[Any, dict[Place, int]]:
     return builder.content, builder.lines
 
 
+def dump(content: Any) -> str:
+    """Texts, numbers, lists and dictionaries as a text that `load` reads again."""
+    return str(yaml.dump(content, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=100))
+
+
+class _Dumper(yaml.SafeDumper):
+    pass
+
+
+def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    # Between single quotation marks PyYAML writes rare line breaks as they are and reads them as \n.
+    style = '"' if any(sign in text for sign in "\x85\u2028\u2029") else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _text)
+
+
 class _Part:
     """A list or dictionary that is being filled.
 

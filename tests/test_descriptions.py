@@ -92,7 +92,7 @@ _settings = st.builds(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     targets=st.lists(st.sampled_from(_TARGETS), min_size=8, max_size=8),
     cleaned=st.dictionaries(st.sampled_from(HEADERS[:6]), st.lists(_steps, max_size=3), max_size=3),
