@@ -117,7 +117,7 @@ class _Builder:
                     raise PlainError("only one document (---) is read.", line)
 
     def _scalar(self, event: yaml.ScalarEvent, line: int) -> None:
-        blank = event.style is None and event.value in ("", "~", "null")
+        blank = not event.style and event.value in ("", "~", "null")
         if not self._open or not self._open[-1].wants_key:
             self._put(None if blank else event.value, line)
             return

@@ -61,7 +61,7 @@ def again(workspace: Workspace) -> ImportSession:
 
 # --- round trip -----------------------------------------------------------------------------
 
-_TARGETS = ("company.name", "company.number", "person.first_name", "person.phone", None)
+_TARGETS = ("company.name", "company.number", "person.first_name", "person.mobile", None)
 _texts = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=8)
 _steps = st.one_of(
     st.just(steps.Trim()),
