@@ -84,7 +84,7 @@ def test_next_months_file_changes_exactly_what_changed(
     )
 
     assert (0, "done", "dry-run", False) == (code, dry["status"], dry["mode"], dry["committed"])
-    assert {"update": 2, "unchanged": 1} == {
+    assert {"changed": 2, "unchanged": 1} == {
         status: count for status, count in dry["records"]["company"].items() if count
     }
     assert "%" in progress
