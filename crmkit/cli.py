@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import io
+import json
+import os
 import signal
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from crmkit import serve
+from crmkit import jobs, serve
 from crmkit.errors import CrmkitError
 from crmkit.samples import SAMPLES, sample_workspace
-from crmkit.workspace import Workspace
+from crmkit.ui.handling import keep_log
+from crmkit.workspace import Progress, Workspace
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help=__doc__,
+    pretty_exceptions_enable=False,
+)
 
 WorkspaceOption = Annotated[
     Path,
@@ -64,28 +74,87 @@ def lab(
 
 @app.command(name="import")
 def import_file(
+    description: Annotated[
+        str,
+        typer.Argument(help="A saved import description: its name in the workspace, or its file."),
+    ],
     file: Annotated[Path, typer.Argument(help="The file to import.")],
-    workspace: WorkspaceOption = Path("workspace"),
-    write: Annotated[
-        bool, typer.Option("--write", help="Write it; else only the preview is shown.")
+    workspace: Annotated[Path, typer.Option("--workspace", help="Folder of the workspace.")] = Path(
+        "workspace"
+    ),
+    commit: Annotated[
+        bool,
+        typer.Option(
+            "--commit/--dry-run", help="Write to the CRM, or only see what would be done."
+        ),
     ] = False,
+    accept_drift: Annotated[
+        bool,
+        typer.Option("--accept-drift", help="Go on when the file's columns or values changed."),
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Write nothing when a row is held back or set aside.")
+    ] = False,
+    held_back: Annotated[
+        Path | None,
+        typer.Option("--held-back", help="Where rows held back go, as .xlsx or .csv."),
+    ] = None,
     backup: Annotated[
         bool, typer.Option("--backup/--no-backup", help="Back the CRM up before it is written.")
     ] = True,
 ) -> None:
-    """Preview a file with the suggested mapping and the default settings, and write it when told to."""
-    session = Workspace.open(workspace).new_import()
-    session.load(file)
-    for item in session.preview().balance:
-        counts = ", ".join(
-            f"{count} {status.label}" for status, count in item.records.items() if count
-        )
-        typer.echo(f"{item.label}: {counts or 'none'}")
-    if not write:
-        typer.echo("Nothing was written. Add --write to import.")
-        return
-    batch = session.commit(back_up=backup)
-    typer.echo(f"Batch {batch.id} is in the CRM. Backup before it: {batch.backup or 'none'}.")
+    """Import a file as a saved description says.
+
+    Progress goes to the standard error, a summary in JSON to the standard output. The password of a
+    protected workbook is read from CRMKIT_FILE_PASSWORD.
+
+    Exit codes: 0 done, 1 error, 2 wrong use, 3 the file is not as the description expects it (see
+    "drift"; --accept-drift goes on), 4 rows were held back under --strict, 130 stopped. With 1 to 4
+    nothing was written.
+    """
+    if held_back is not None:
+        _check_held_back(held_back, file)
+    job = jobs.Job(
+        commit=commit,
+        accept_drift=accept_drift,
+        strict=strict,
+        held_back=held_back,
+        back_up=backup,
+        password=os.environ.get("CRMKIT_FILE_PASSWORD", ""),
+    )
+    keep_log(workspace)
+    # A scheduler that ends the job is Ctrl+C too: nothing is left half done.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    summary = jobs.run(
+        lambda: Workspace.open(workspace), description, file, job, progress=_told_progress()
+    )
+    told = summary.as_json()
+    if error := told.get("error"):
+        typer.echo(" ".join(part for part in error.values() if part), err=True)
+    for change in told.get("drift", {}).get("changes", ()):
+        typer.echo(change["text"], err=True)
+    typer.echo(json.dumps(told, indent=2, ensure_ascii=False))
+    raise typer.Exit(int(summary.exit))
+
+
+def _check_held_back(path: Path, file: Path) -> None:
+    if path.suffix.lower() not in (".xlsx", ".csv"):
+        raise typer.BadParameter("The file for rows held back ends in .xlsx or .csv.")
+    if path.resolve() == file.resolve():
+        raise typer.BadParameter("The file for rows held back is the file to import.")
+
+
+def _told_progress() -> Progress:
+    """Writes what is being done to the standard error, once for each tenth."""
+    told: set[tuple[str, int]] = set()
+
+    def report(fraction: float, text: str) -> None:
+        step = (text, int(fraction * 10))
+        if step not in told:
+            told.add(step)
+            typer.echo(f"{fraction:4.0%}  {text}", err=True)
+
+    return report
 
 
 @app.command()
@@ -124,6 +193,10 @@ def restore(
 
 def main() -> None:
     """Run a command; what goes wrong is told in plain words."""
+    # A console that lacks a letter of a name shows another, and no traceback.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         app()
     except CrmkitError as error:

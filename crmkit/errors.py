@@ -5,6 +5,7 @@
     |  |- PasswordError    it is protected, and its password is needed
     |- MappingError     a mapping does not fit its columns or fields
     |- SettingsError    a choice is missing or contradicts another (all are listed)
+    |- DescriptionError an import description cannot be read, written or found
     |- PlanError        a plan cannot be made
     |  |- StalePlanError   the CRM or the import changed since the plan was made
     |- CommitError      nothing was written, and why
@@ -55,6 +56,10 @@ class MappingError(CrmkitError):
 
 class SettingsError(CrmkitError):
     """A choice is missing or contradicts another."""
+
+
+class DescriptionError(CrmkitError):
+    """An import description cannot be read, written or found."""
 
 
 class PlanError(CrmkitError):

@@ -34,8 +34,11 @@ from crmkit import (
     consequences,
     crm,
     decisions,
+    descriptions,
+    drift,
     held_back,
     history,
+    keyed,
     lists,
     mapping,
     preview,
@@ -58,10 +61,13 @@ from crmkit.crm import Preferences
 from crmkit.database import Database, confined, in_memory, opened
 from crmkit.decisions import Choice, Decision, Kind
 from crmkit.deletion import DeletePreview, Dependents, delete, preview_delete
+from crmkit.descriptions import Description, DescriptionFile, Saved, SourceSettings
+from crmkit.drift import Change, Drift
 from crmkit.entities import Entity, Field, FieldType, Schema, Target
 from crmkit.errors import (
     CancelledError,
     CrmkitError,
+    DescriptionError,
     MappingError,
     PlanError,
     SettingsError,
@@ -870,6 +876,28 @@ class Workspace:
             selections.export(db, schema, chosen, path)
         return path
 
+    @property
+    def description_folder(self) -> Path:
+        """Where this workspace's import descriptions are."""
+        return self.path / "descriptions"
+
+    def descriptions(self) -> tuple[DescriptionFile, ...]:
+        """The import descriptions of this workspace, by name."""
+        return descriptions.files(self.description_folder)
+
+    def description(self, described: str | Path) -> Description:
+        """Read an import description.
+
+        Args:
+            described: The path of its file, or the name of one in this workspace.
+
+        Raises:
+            DescriptionError: There is none, or it is broken; everything is told with its line.
+        """
+        path = descriptions.find(self.description_folder, described)
+        read = descriptions.read(path)
+        return read if read.name else read.model_copy(update={"name": path.stem})
+
     def _make_folders(self) -> None:
         try:
             for folder in _FOLDERS:
@@ -1141,6 +1169,14 @@ class ImportSession:
             source_path=str(source.path),
             source_name=source.path.name,
             source_sha256=_sha256(source.path),
+            source_chosen=SourceSettings(
+                sheet=sheet,
+                header_row=header_row,
+                header_rows=layout.header_rows if header_row is not None else 1,
+                encoding=encoding,
+                delimiter=delimiter,
+                keep_notes=keep_notes,
+            ).model_dump_json(),
             staged=json.dumps(staging.to_json(staged)),
             mapping=suggested.model_dump_json(),
             plan="",
@@ -1399,6 +1435,143 @@ class ImportSession:
                 finally:
                     self._running = None
 
+    # --- import descriptions ---------------------------------------------------------------
+
+    def describe(self, name: str = "") -> tuple[Description, tuple[str, ...]]:
+        """What this import does to its file, to be repeated, and what cannot be kept of it.
+
+        Raises:
+            SourceError: Nothing was loaded yet.
+            MappingError: A column cannot be described by its header.
+        """
+        staged, mapping, chosen = self.staged, self.mapping, self.settings
+        used = {e.column for e in mapping.columns if e.target}
+        used |= {part for made in mapping.made for part in made.columns}
+        unknown = [value for value in self.list_values() if not value.item]
+        with self.reading() as db:
+            content = drift.marks(db, [c.id for c in staged.columns if c.id in used])
+            columns, made = descriptions.described_columns(mapping, staged, content)
+            kept = keyed.keep(db, mapping, chosen, self.schema)
+        omitted = list(kept.omitted)
+        if rows := self.left_out():
+            omitted.append(f"{rows:,} rows that were left out: another file has other rows.")
+        price_list = self.price_list
+        description = Description(
+            version=descriptions.VERSION,
+            name=name,
+            subject=self.subject,
+            source=SourceSettings.model_validate_json(self._state.get("source_chosen") or "{}"),
+            columns=columns,
+            made=made,
+            constants={constant.target: constant.value for constant in mapping.constants},
+            settings=chosen.model_copy(update={"price_list": None}),
+            price_list=None if price_list is None else descriptions.described_list(price_list),
+            seen={
+                list_id: tuple(sorted(v.text for v in unknown if v.list == list_id))
+                for list_id in sorted({value.list for value in unknown})
+            },
+            decisions=kept.decisions,
+        )
+        return description, tuple(omitted)
+
+    def save_description(self, name: str, *, overwrite: bool = False) -> Saved:
+        """Keep what this import does in the folder `descriptions`, for next month's file.
+
+        Args:
+            overwrite: Take the place of the description that has this name.
+
+        Raises:
+            DescriptionError: It cannot have this name, or there is one.
+            MappingError: A column cannot be described by its header.
+        """
+        path = descriptions.path_for(self.workspace.description_folder, name)
+        if path.exists() and not overwrite:
+            raise DescriptionError(
+                "There is a description of this name.",
+                where=path.stem,
+                mend="Choose another name, or say that it is to be overwritten.",
+            )
+        description, omitted = self.describe(path.stem)
+        descriptions.write(description, path)
+        return Saved(path, description, omitted)
+
+    def apply_description(
+        self, described: str | Path, *, password: str = "", progress: Progress = _no_progress
+    ) -> Drift:
+        """Do to the loaded file what a description says, and tell what has changed since.
+
+        What fits is applied: columns by their headers, settings, and decisions about records that
+        the file has. The rest is told. The file is read again where the description says how.
+
+        Args:
+            described: The path of its file, or the name of one in the workspace.
+            password: Opens a protected workbook that has to be read again; it is not kept.
+
+        Raises:
+            DescriptionError: There is none, or it is broken.
+            SourceError: Nothing was loaded yet, or the file cannot be read as it says.
+            CancelledError: `cancel` was called.
+        """
+        description = self.workspace.description(described)
+        staged = self.staged
+        if description.subject not in {s.root.id for s in self.workspace.schema.subjects()}:
+            raise DescriptionError(
+                "This workspace cannot import what the description is about.",
+                where=f"{description.name}, {description.subject}",
+                mend="Choose another description.",
+            )
+        read_as = SourceSettings.model_validate_json(self._state.get("source_chosen") or "{}")
+        if description.source != read_as:
+            said = description.source.model_dump()
+            staged = self.load(self.source_path, **said, password=password, progress=progress)
+        schema = self.workspace.schema.subject(description.subject)
+        chosen, changes = self._fitting_settings(description)
+        with self.reading() as db:
+            fitted = drift.fit_mapping(db, description, staged, schema)
+        self._save(
+            subject=description.subject,
+            mapping=fitted.mapping.model_dump_json(),
+            settings=chosen.model_dump_json(),
+            plan="",
+        )
+        changes = [*fitted.changes, *changes]
+        changes += drift.new_values(description, self.list_values(), chosen)
+        repeated = self._repeat_decisions(description)
+        changes += [
+            Change(drift.Kind.UNFIT, f"{text} It is left out.", ()) for text in repeated.unfit
+        ]
+        if repeated.absent:
+            about = f"{repeated.absent:,} decisions are about records that this file does not have."
+            changes.append(Change(drift.Kind.NOTE, about, ()))
+        return Drift(
+            description.name,
+            tuple(changes),
+            columns=sum(entry.target is not None for entry in fitted.mapping.columns),
+            decisions=repeated.made,
+        )
+
+    def _fitting_settings(self, description: Description) -> tuple[Settings, list[Change]]:
+        with self.workspace.reading() as db:
+            return drift.fit_settings(
+                description,
+                crm.load_schema(db),
+                price_lists.price_lists(db),
+                {key: lists.list_items(db, key) for key in description.settings.lists},
+            )
+
+    def _repeat_decisions(self, description: Description) -> keyed.Repeated:
+        if not description.decisions:
+            return keyed.Repeated(0, 0, ())
+        scope = self.settings.price_list
+        with (
+            self.writing() as db,
+            db.attached(self.workspace.crm_path, "crm", read_only=True),
+            db.atomic(),
+        ):
+            repeated = keyed.repeat(db, description.decisions, self.mapping, self.schema, scope)
+        self._decided()
+        return repeated
+
     # --- decisions about single records ----------------------------------------------------
 
     def decide_action(self, entity: str, rows: Sequence[int], action: Action) -> None:
@@ -1655,19 +1828,20 @@ class ImportSession:
             rows = held_back.page(db, plan, self.staged, offset=offset, limit=limit)
         return ("Row", *held_back.headers(self.staged)), rows
 
-    def export_held_back(self, *, ending: str = "xlsx") -> Path:
+    def export_held_back(self, *, ending: str = "xlsx", path: Path | None = None) -> Path:
         """Write the rows held back to a file in the folder `exports`, to mend and import again.
 
         It has the source's headers in their order, and a last column with the reason.
 
         Args:
             ending: `xlsx` or `csv`.
+            path: Where to write it instead, with one of these endings.
 
         Raises:
             PlanError: There is no preview, or it holds nothing back.
         """
         plan = self._made_plan()
-        path = self.workspace.path / "exports" / f"held-back-{self.id}.{ending}"
+        path = path or self.workspace.path / "exports" / f"held-back-{self.id}.{ending}"
         with self.reading() as db:
             if not held_back.count(db, plan):
                 raise PlanError("No row is held back.", mend="There is nothing to export.")

@@ -7,9 +7,7 @@ a worker thread, one piece of work at a time.
 from __future__ import annotations
 
 import functools
-import logging
 from collections.abc import Callable, Sequence
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,30 +15,13 @@ import anywidget
 import ipywidgets as w
 
 from crmkit.errors import SourceError
-from crmkit.ui.handling import Handler, Job, Notice, NoticeLevel, Progress
+from crmkit.ui.handling import Handler, Job, Notice, NoticeLevel, Progress, keep_log
 from crmkit.ui.widgets import Message
 from crmkit.workspace import ImportSession, Workspace
 
 R = TypeVar("R")
 
 _STATIC = Path(__file__).parent / "static"
-_LOG_BYTES = 1_000_000
-
-
-def _keep_log(folder: Path) -> None:
-    """Keep warnings and errors in the workspace, so that an error's number can be looked up."""
-    path = folder / "crmkit.log"
-    logger = logging.getLogger("crmkit")
-    if any(
-        getattr(handler, "baseFilename", "") == str(path.resolve()) for handler in logger.handlers
-    ):
-        return
-    handler = RotatingFileHandler(
-        path.resolve(), maxBytes=_LOG_BYTES, backupCount=2, encoding="utf-8", delay=True
-    )
-    handler.setLevel(logging.WARNING)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    logger.addHandler(handler)
 
 
 class Look(anywidget.AnyWidget):
@@ -90,7 +71,7 @@ class Desk:
         strict: bool | None = None,
     ) -> None:
         self.workspace = workspace
-        _keep_log(workspace.path)
+        keep_log(workspace.path)
         self._session = session
         self.folders = tuple(Path(folder).resolve() for folder in folders)
         self.message = Message()

@@ -14,6 +14,8 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
 from typing import Final, Generic, ParamSpec, TypeVar
 
 from crmkit.errors import CancelledError, CrmkitError
@@ -26,6 +28,8 @@ R = TypeVar("R")
 Progress = Callable[[float, str], None]
 
 STRICT_VARIABLE: Final = "CRMKIT_STRICT"
+
+_LOG_BYTES: Final = 1_000_000
 
 
 class NoticeLevel(StrEnum):
@@ -50,6 +54,23 @@ class Notice:
     where: str = ""
     mend: str = ""
     number: str = ""
+
+
+def keep_log(folder: Path) -> None:
+    """Keep warnings and errors in the workspace, so that an error's number can be looked up."""
+    path = folder / "crmkit.log"
+    if any(getattr(handler, "baseFilename", "") == str(path.resolve()) for handler in log.handlers):
+        return
+    if not folder.is_dir():
+        # Without any handler, logging would write tracebacks to the screen.
+        log.addHandler(logging.NullHandler())
+        return
+    handler = RotatingFileHandler(
+        path.resolve(), maxBytes=_LOG_BYTES, backupCount=2, encoding="utf-8", delay=True
+    )
+    handler.setLevel(logging.WARNING)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log.addHandler(handler)
 
 
 def log_notice(notice: Notice) -> None:

@@ -9,6 +9,7 @@ import ipywidgets as w
 from crmkit import mapping as mappings
 from crmkit.entities import Schema
 from crmkit.ui import markup
+from crmkit.ui.descriptions import DescriptionChoice
 from crmkit.ui.desk import Desk, Panel, button
 from crmkit.ui.steps import StepsEditor
 from crmkit.ui.widgets import MappingRow, MappingTable, Target, TargetGroup
@@ -21,6 +22,7 @@ class MappingPanel(Panel):
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
+        self._described = DescriptionChoice(desk, on_applied=self.show)
         self._needed = w.HTML()
         self._table = MappingTable(
             on_change=self._change, on_clean=self._clean, handler=desk.handler
@@ -39,6 +41,7 @@ class MappingPanel(Panel):
             tooltip="Suggest without what was chosen in earlier imports, from now on",
         )
         self.body.children = [
+            self._described.widget,
             self._needed,
             self._table,
             self._steps.widget,
@@ -60,6 +63,7 @@ class MappingPanel(Panel):
     def show(self) -> None:
         session = self.desk.session
         schema = session.schema
+        self._described.show()
         self._table.groups = _groups(schema)
         self._show_rows()
         if self._steps.column:

@@ -11,6 +11,7 @@ from crmkit.batches import BatchKind
 from crmkit.entities import Schema
 from crmkit.selections import OWN, Selection
 from crmkit.ui import backups, markup
+from crmkit.ui.descriptions import DescriptionSaver
 from crmkit.ui.desk import Desk, Panel, button
 from crmkit.ui.handling import NoticeLevel
 from crmkit.ui.selections import SelectionView
@@ -84,6 +85,7 @@ class ResultPanel(Panel):
             w.HTML("<h3>Selections</h3>"),
             *(self._line(selection) for selection in of_batch),
             *self._held_back_line(batch),
+            *self._saver(batch),
             *([w.HTML("<h3>Your own selections</h3>")] if own else []),
             *(self._line(selection) for selection in own),
         ]
@@ -103,12 +105,21 @@ class ResultPanel(Panel):
         line.add_class("ck-line")
         return line
 
-    def _held_back_line(self, batch: Batch) -> list[w.Widget]:
-        """The rows held back, as long as the import's file is there."""
+    def _session_of(self, batch: Batch) -> ImportSession | None:
+        """The import that became a batch, as long as its file is there."""
         path = self.desk.workspace.path / "imports" / f"{batch.import_id}.duckdb"
         if batch.kind is not BatchKind.IMPORT or not path.exists():
+            return None
+        return self.desk.workspace.open_import(batch.import_id)
+
+    def _saver(self, batch: Batch) -> list[w.Widget]:
+        session = self._session_of(batch)
+        return [] if session is None else [DescriptionSaver(self.desk, session).widget]
+
+    def _held_back_line(self, batch: Batch) -> list[w.Widget]:
+        session = self._session_of(batch)
+        if session is None:
             return []
-        session = self.desk.workspace.open_import(batch.import_id)
         count = session.held_back()
         if not count:
             return []
