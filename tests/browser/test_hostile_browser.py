@@ -88,6 +88,13 @@ def shown(page: Page, text: str) -> None:
     assert_harmless(page)
 
 
+def open_all(page: Page) -> None:
+    """Open every part that is closed, by its element: one that was opened is not found as closed."""
+    closed = page.locator("button[aria-expanded=false]").locator("visible=true")
+    for part in closed.element_handles():
+        part.click()
+
+
 def test_an_import_shows_it_on_every_screen(watched: Page, voila: Running) -> None:
     page = watched
     visit(page, voila)
@@ -102,8 +109,7 @@ def test_an_import_shows_it_on_every_screen(watched: Page, voila: Running) -> No
     shown(page, f"Clean “{IMAGE} header”")
 
     next_step(page, "Import settings")
-    for part in page.locator("button[aria-expanded=false]").locator("visible=true").all():
-        part.click()
+    open_all(page)
     shown(page, f"{SCRIPT} category")
 
     next_step(page, "Preview")
@@ -113,8 +119,7 @@ def test_an_import_shows_it_on_every_screen(watched: Page, voila: Running) -> No
     shown(page, f"{BREAK} south")
     page.get_by_role("button", name="History of company").click()
     expect(page.get_by_role("table").get_by_text(FILE).first).to_be_visible()
-    for part in page.locator("button[aria-expanded=false]").locator("visible=true").all():
-        part.click()
+    open_all(page)
     shown(page, f"{SCRIPT} by hand")
     page.get_by_label("Search").fill("no such <b>text</b>")
     shown(page, "Nothing contains these words.")
