@@ -9,6 +9,7 @@ gives the words that it looks up, found once for each different text (`crmkit.cl
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -74,7 +75,7 @@ def _lost(before: Query, after: Query) -> Query:
     return sql("({before} is not null and {after} is null)", before=before, after=after)
 
 
-class Step(BaseModel):
+class Step(BaseModel, ABC):
     """One cleaning step of a column.
 
     Attributes:
@@ -85,9 +86,9 @@ class Step(BaseModel):
     title: ClassVar[str]
     kind: str
 
+    @abstractmethod
     def stages(self, place: Place) -> tuple[Stage, ...]:
         """What it makes of a text, one after the other; the last gives text."""
-        raise NotImplementedError
 
     def faults(self) -> tuple[Fault, ...]:
         """What can go wrong; of several the first that holds counts."""

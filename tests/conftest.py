@@ -5,10 +5,13 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
+
+from crmkit.database import Database, in_memory
 
 _NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "msedge")
 
@@ -23,6 +26,13 @@ CHROMIUM_FLAGS: Final = (
     # Without it Chromium does not start as root, as in a container.
     "--no-sandbox",
 )
+
+
+@pytest.fixture
+def db() -> Iterator[Database]:
+    """A database without a file."""
+    with in_memory() as database:
+        yield database
 
 
 @pytest.fixture(scope="session")

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import openpyxl
 import pytest
 
-from crmkit import sources, staging
-from crmkit.database import Database, in_memory
+from crmkit import sources
+from crmkit.database import Database
 from crmkit.errors import SourceError
 from crmkit.samples import SAMPLES
 from crmkit.sources import SourceKind
 from crmkit.sql import sql
-from crmkit.staging import StagedTable
-from tests.crm_kit import silent
+from tests.landing import land, rows
 
 REAL = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 
@@ -26,22 +24,6 @@ real_files = pytest.mark.skipif(
     not REAL.is_dir(),
     reason="THE REAL FILES ARE NOT HERE: the folder shared/data beside the clone is missing",
 )
-
-
-@pytest.fixture
-def db() -> Iterator[Database]:
-    with in_memory() as database:
-        yield database
-
-
-def land(db: Database, path: Path, sheet: str | None = None) -> StagedTable:
-    source = sources.inspect(path)
-    layout = sources.detect_layout(source, sheet)
-    return staging.land(db, source, layout, progress=silent)
-
-
-def rows(db: Database) -> list[tuple[Any, ...]]:
-    return db.rows(sql("select * from staged order by row_no"))
 
 
 def book(path: Path, cells: list[list[Any]], *, errors: tuple[str, ...] = ()) -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,34 +11,18 @@ import openpyxl
 import pytest
 
 from crmkit import sources, staging
-from crmkit.database import Database, in_memory
+from crmkit.database import Database
 from crmkit.errors import CancelledError, SourceError
 from crmkit.sources import Layout, spreadsheet
 from crmkit.sources.delimited import count_records, find_delimiter, has_quoted_cells
 from crmkit.sources.spreadsheet import Limits
 from crmkit.sql import sql
-from crmkit.staging import StagedTable
-from tests.crm_kit import silent
-
-
-@pytest.fixture
-def db() -> Iterator[Database]:
-    with in_memory() as database:
-        yield database
-
-
-def land(db: Database, path: Path, **chosen: Any) -> StagedTable:
-    source = sources.inspect(path, **chosen)
-    return staging.land(db, source, sources.detect_layout(source), progress=silent)
+from tests.landing import land, rows
 
 
 def text(path: Path, content: str | bytes) -> Path:
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     return path
-
-
-def rows(db: Database) -> list[tuple[Any, ...]]:
-    return db.rows(sql("select * from staged order by row_no"))
 
 
 def workbook(path: Path, cells: dict[str, Any], *, sheet: str = "Sheet") -> Path:

@@ -3,33 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from crmkit import sources, staging
-from crmkit.database import Database, in_memory
+from crmkit.database import Database
 from crmkit.errors import SourceError
 from crmkit.sources import SourceKind
 from crmkit.sql import sql
-from crmkit.staging import StagedTable
-from tests.crm_kit import silent
+from tests.landing import land
 from tests.test_sources import REAL, expected, real_files
 
 HEAD = "BEGIN:VCARD\r\nVERSION:3.0\r\nN:Dahl;Per;;;\r\n"
-
-
-@pytest.fixture
-def db() -> Iterator[Database]:
-    with in_memory() as database:
-        yield database
-
-
-def land(db: Database, path: Path) -> StagedTable:
-    source = sources.inspect(path)
-    return staging.land(db, source, sources.detect_layout(source), progress=silent)
 
 
 def contacts(db: Database, path: Path) -> list[dict[str, Any]]:
