@@ -111,6 +111,11 @@ def fresh_kit() -> Kit:
     return Kit(Path(folder), Preferences(mandatory_company=False, default_category="Prospect"))
 
 
+def standing(kit: Kit) -> dict[str, dict[int, dict[str, Any]]]:
+    """The records of the CRM by entity and id."""
+    return {entity: {r["id"]: r for r in kit.records(entity)} for entity in ("company", "person")}
+
+
 @relaxed
 @given(known=rows, incoming=rows, chosen=any_settings)
 def test_the_preview_is_the_commit_cell_for_cell(
@@ -119,9 +124,7 @@ def test_the_preview_is_the_commit_cell_for_cell(
     """After the commit every record stands as the plan's outcome says, and no other changed."""
     kit = fresh_kit()
     kit.load(known)
-    untouched = {
-        entity: {r["id"]: r for r in kit.records(entity)} for entity in ("company", "person")
-    }
+    untouched = standing(kit)
 
     with in_memory() as db:
         stage(db, list(CELLS), incoming, ())
@@ -333,9 +336,7 @@ def test_decisions_are_previewed_committed_and_undone_like_everything_else(
     """Preview is commit and rows add up; without its decisions the plan is as if there were none."""
     kit = fresh_kit()
     kit.load(known)
-    untouched = {
-        entity: {r["id"]: r for r in kit.records(entity)} for entity in ("company", "person")
-    }
+    untouched = standing(kit)
 
     with in_memory() as db:
         stage(db, list(CELLS), incoming, ())
