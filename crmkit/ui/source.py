@@ -1,28 +1,23 @@
-"""Source: choose a file, its sheet and header row, and see what was found in it."""
+"""Source: choose where the rows come from, the sheet and header row, and see what was found."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, Final
+import functools
+from collections.abc import Callable
+from typing import Final
 
 import ipywidgets as w
 import pandas as pd
 
-from crmkit.errors import PasswordError, SourceError
 from crmkit.sources import Progress
 from crmkit.sources.encodings import CHOICES
 from crmkit.staging import StagedTable
 from crmkit.ui import markup
 from crmkit.ui.desk import Desk, Panel, button
+from crmkit.ui.file_origin import FileOrigin
+from crmkit.ui.origin import Origin
 from crmkit.ui.subject import SubjectChoice
-from crmkit.ui.widgets import Uploader
-from crmkit.ui.widgets.uploader import MEGABYTE
 from crmkit.workspace import ImportSession
-
-_ENDINGS = (
-    *(".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".csv", ".txt", ".tsv"),
-    *(".vcf", ".vcard", ".json", ".ldif", ".zip"),
-)
 
 _DELIMITERS: Final = {";": ";", ",": ",", "tab": "\t", "|": "|"}
 """What is offered, and the character that it is."""
@@ -30,26 +25,24 @@ _DELIMITERS: Final = {";": ";", ",": ",", "tab": "\t", "|": "|"}
 _SHOWN_REJECTED: Final = 10
 _SHOWN_TEXT: Final = 300
 
-UPLOAD_LIMIT = 2000 * MEGABYTE
-"""Bytes that an upload may have; larger files are picked from a folder instead."""
+ORIGINS: Final[tuple[type[Origin], ...]] = (FileOrigin,)
+"""The kinds of source, in the order in which they are offered."""
 
 
 class SourcePanel(Panel):
-    """Choose the file to import."""
+    """Choose what to import."""
 
     title = "Choose a source"
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
         self._subject = SubjectChoice(desk)
-        self._upload = w.VBox()
-        self._files = w.Combobox(
-            placeholder="Type or choose a file",
-            layout=w.Layout(width="420px"),
-            description="On this machine:",
-            style={"description_width": "initial"},
+        self.origins = [make(desk, self._load) for make in ORIGINS]
+        self.origin = w.ToggleButtons(
+            description="From:", options=[(origin.title, origin) for origin in self.origins]
         )
-        self._open = button("Open", self._open_file, desk)
+        self.origin.layout.display = "" if len(self.origins) > 1 else "none"
+        self.origin.observe(desk.handler.guard(lambda _: self.show()), names="value")
         self._sheet = w.Dropdown(description="Sheet:")
         self._header = w.BoundedIntText(
             description="Header row:",
@@ -71,18 +64,6 @@ class SourcePanel(Panel):
             indent=False,
             layout=w.Layout(width="auto"),
         )
-        self._password = w.Password(
-            description="Password:", layout=w.Layout(width="260px"), continuous_update=False
-        )
-        self._unlock = button(
-            "Open with password",
-            self._open_protected,
-            desk,
-            tooltip="The password opens this workbook now; it is not kept",
-        )
-        self._protected = w.HBox([self._password, self._unlock])
-        self._protected.layout.display = "none"
-        self._locked: tuple[Path, dict[str, Any]] | None = None
         self._again = button(
             "Read again", self._read_again, desk, tooltip="Read with this sheet and header row"
         )
@@ -113,13 +94,11 @@ class SourcePanel(Panel):
         self._found = w.HTML()
         self.body.children = [
             self._subject.widget,
-            self._upload,
-            w.HBox([self._files, self._open]),
-            self._protected,
+            self.origin,
+            *(origin.widget for origin in self.origins),
             self._layout,
             self._found,
         ]
-        self._uploader_for = ""
 
     def ready(self) -> bool:
         return self.desk.has_session and self.desk.session.has_source and self._subject.ready()
@@ -127,83 +106,24 @@ class SourcePanel(Panel):
     def show(self) -> None:
         session = self.desk.session
         self._subject.show()
-        if self._uploader_for != session.id:
-            self._uploader_for = session.id
-            uploader = Uploader(
-                session.upload_folder,
-                on_file=self.load,
-                accept=_ENDINGS,
-                limit_bytes=UPLOAD_LIMIT,
-                handler=self.desk.handler,
-            )
-            self._upload.children = [uploader]
-        self._files.options = [label for label, _ in self._known_files()]
+        for origin in self.origins:
+            origin.widget.layout.display = "" if origin is self.origin.value else "none"
+        self.origin.value.show()
         has_source = session.has_source
-        self._protected.layout.display = "" if self._locked else "none"
         self._layout.layout.display = "" if has_source and self._can_choose() else "none"
         self._found.value = self._describe() if has_source else ""
 
-    def load(self, path: Path, **chosen: Any) -> None:
-        """Read a file in the background, then show what was found.
-
-        Args:
-            chosen: What the user says about it, as `ImportSession.load` takes it.
-        """
-        session = self.desk.session
-        self._locked = None
-
-        def read(progress: Progress) -> StagedTable:
-            try:
-                return session.load(path, progress=progress, **chosen)
-            except PasswordError:
-                self._locked = path, {k: v for k, v in chosen.items() if k != "password"}
-                raise
-
+    def _load(self, read: Callable[[Progress], StagedTable]) -> None:
+        """Read something in the background, then show what was found."""
         self.desk.run(read, lambda _: self.show(), ended=self.show)
 
-    def _open_protected(self) -> None:
-        # Once it was tried, nothing here knows it any more.
-        password, self._password.value = self._password.value, ""
-        if self._locked is None:
-            return
-        if not password:
-            raise PasswordError("There is no password.", mend="Type the password of the workbook.")
-        path, chosen = self._locked
-        self.load(path, password=password, **chosen)
-
-    def _known_files(self) -> list[tuple[str, Path]]:
-        found = []
-        for folder in self.desk.folders:
-            found += [
-                (f"{folder.name}/{path.relative_to(folder).as_posix()}", path)
-                for path in sorted(folder.rglob("*"))
-                if path.suffix.lower() in _ENDINGS and path.is_file()
-            ]
-        return found
-
-    def _open_file(self) -> None:
-        text = self._files.value.strip()
-        known = dict(self._known_files())
-        path = known.get(text) or self._allowed(text)
-        self.load(path)
-
-    def _allowed(self, text: str) -> Path:
-        """A typed path, when it lies in one of the folders that may be read."""
-        path = Path(text).resolve()
-        if not text or not any(path.is_relative_to(folder) for folder in self.desk.folders):
-            allowed = ", ".join(str(folder) for folder in self.desk.folders) or "none"
-            raise SourceError(
-                "This file cannot be opened from here.",
-                where=text or "no file chosen",
-                mend=f"Upload it, or put it into one of these folders: {allowed}.",
-            )
-        return path
-
     def _read_again(self) -> None:
-        staged = self.desk.session.staged
+        session = self.desk.session
+        staged = session.staged
         delimiter = self._delimiter.value
-        self.load(
-            self.desk.session.source_path,
+        read = functools.partial(
+            session.load,
+            session.source_path,
             sheet=self._sheet.value or None,
             # Under another encoding or delimiter, the headers can be in another row.
             header_row=None if self._reads_anew() else self._header.value,
@@ -212,6 +132,7 @@ class SourcePanel(Panel):
             encoding=self._encoding.value.strip() if staged.encoding else "",
             delimiter=_DELIMITERS.get(delimiter, delimiter) if staged.encoding else "",
         )
+        self._load(lambda progress: read(progress=progress))
 
     def _reads_anew(self) -> bool:
         staged = self.desk.session.staged

@@ -11,6 +11,7 @@ import pytest
 from crmkit.crm import Preferences
 from crmkit.samples import SAMPLES
 from crmkit.ui.desk import Desk
+from crmkit.ui.file_origin import FileOrigin
 from crmkit.ui.source import SourcePanel
 from crmkit.workspace import Workspace
 
@@ -30,10 +31,14 @@ def panel(tmp_path: Path) -> SourcePanel:
     return panel
 
 
+def files(panel: SourcePanel) -> FileOrigin:
+    return next(origin for origin in panel.origins if isinstance(origin, FileOrigin))
+
+
 def opened(panel: SourcePanel, name: str) -> str:
     """Choose a file by its path; what the panel then says."""
-    panel._files.value = name
-    panel._open.click()
+    files(panel).files.value = name
+    files(panel).open.click()
     assert panel.desk.wait(60)
     return str(panel._found.value)
 
@@ -41,7 +46,7 @@ def opened(panel: SourcePanel, name: str) -> str:
 def test_address_books_are_offered(panel: SourcePanel) -> None:
     offered = ["lists/contacts.vcf", "lists/outlook.csv", "lists/takeout.zip"]
 
-    assert offered == list(panel._files.options)
+    assert offered == list(files(panel).files.options)
 
 
 def test_it_says_which_program_wrote_the_file(panel: SourcePanel) -> None:
@@ -67,3 +72,11 @@ def test_another_list_of_a_zip_can_be_chosen(panel: SourcePanel) -> None:
 
     assert "Google contacts" in str(panel._found.value)
     assert "" == panel._header.layout.display
+
+
+def test_the_kind_of_source_is_asked_only_where_there_is_a_choice(panel: SourcePanel) -> None:
+    offered = [label for label, _ in panel.origin.options]
+
+    assert [origin.title for origin in panel.origins] == offered
+    assert ("" if len(offered) > 1 else "none") == panel.origin.layout.display
+    assert "" == files(panel).widget.layout.display
