@@ -23,6 +23,7 @@ NOTEBOOKS: Final = sorted((ROOT / "notebooks").glob("*.ipynb"))
 # A module, or a folder of modules, imports only from those above it.
 LAYERS: Final = (
     "errors",
+    "keychain",
     "sql",
     "database",
     "entities",
