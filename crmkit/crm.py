@@ -31,7 +31,7 @@ from crmkit.errors import SettingsError, StorageError, UnreadableError
 from crmkit.sql import Query, join, name, sql
 from crmkit.transforms import name_key
 
-FORMAT: Final = 5
+FORMAT: Final = 6
 """Raised when the tables change; an older file is upgraded when it is opened."""
 
 _CATALOG: Final = "crm"
@@ -115,6 +115,9 @@ def upgrade(db: Database) -> None:
     lacks is added. Nothing is taken away, and no record changes.
     """
     with db.atomic():
+        if "system" in {column_id for column_id, *_ in _columns(db, "external_key")}:
+            # Up to format 5 it had another shape, and nothing ever wrote into it.
+            db.run(sql("drop table {t}", t=table("external_key")))
         for table_id, columns in _declared_columns().items():
             known = {column_id for column_id, *_ in _columns(db, table_id)}
             if not known:
@@ -437,9 +440,6 @@ def _create_sql(schema: Schema) -> list[Query]:
         ),
         # The normal form of every name that finds an item: its own, its code, other languages.
         sql("create table crm.list_alias (list varchar, alias varchar, item_id integer)"),
-        sql(
-            "create table crm.external_key (system varchar, key varchar, entity varchar, record_id integer)"
-        ),
         sql(
             "create table crm.custom_field (entity varchar, field varchar, label varchar,"
             " type varchar, length integer, list varchar)"

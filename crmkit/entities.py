@@ -329,6 +329,10 @@ _VAT = _labels(
 _CODE = _labels("Code", "Code", "Kode", "Code", "Kod", "Kode")
 _MOBILE = _labels("Mobile", "Mobiel", "Mobil", "Mobil", "Mobil", "Mobil")
 
+_ERP_KEY = _labels(
+    "ERP key", "ERP-sleutel", "ERP-nøkkel", "ERP-Schlüssel", "ERP-nyckel", "ERP-nøgle"
+)
+
 COMPANY: Final = Entity(
     id="company",
     labels=_labels("Company", "Bedrijf", "Firma", "Firma", "Företag", "Firma"),
@@ -388,6 +392,7 @@ COMPANY: Final = Entity(
         MatchKey("number", _NUMBER, ("number",), Form.CODE),
         MatchKey("code", _CODE, ("code",), Form.CODE),
         MatchKey("vat_number", _VAT, ("vat_number",), Form.VAT),
+        MatchKey("erp_key", _ERP_KEY, ("erp_key",), Form.CODE),
         MatchKey("id", _ID, ("id",), Form.ID),
     ),
     needs=("name",),
@@ -549,6 +554,7 @@ PERSON: Final = Entity(
         MatchKey("email", _EMAIL, ("email",), Form.EMAIL),
         MatchKey("mobile", _MOBILE, ("mobile",), Form.PHONE),
         MatchKey("number", _NUMBER, ("number",), Form.CODE),
+        MatchKey("erp_key", _ERP_KEY, ("erp_key",), Form.CODE),
         MatchKey("id", _ID, ("id",), Form.ID),
     ),
     needs=("first_name", "last_name"),
@@ -828,6 +834,18 @@ _INTEREST = Child(
     },
 )
 
+# A record may be known to several systems: a key says whose it is, as "Our Tryton:12".
+_EXTERNAL_KEY = Child(
+    id="external_key",
+    labels=_ERP_KEY,
+    form=Form.CODE,
+    fields=(Field("value", _ERP_KEY, length=254),),
+    slots={
+        "company": (Slot("erp_key", _ERP_KEY, ""),),
+        "person": (Slot("erp_key", _ERP_KEY, ""),),
+    },
+)
+
 _SUBSCRIPTION = _labels(
     "Subscription", "Abonnement", "Abonnement", "Abonnement", "Prenumeration", "Abonnement"
 )
@@ -851,9 +869,6 @@ _PRODUCT_TYPE = _labels(
     "Product type", "Producttype", "Produkttype", "Produkttyp", "Produkttyp", "Produkttype"
 )
 _UNIT = _labels("Unit", "Eenheid", "Enhet", "Einheit", "Enhet", "Enhed")
-_ERP_KEY = _labels(
-    "ERP key", "ERP-sleutel", "ERP-nøkkel", "ERP-Schlüssel", "ERP-nyckel", "ERP-nøgle"
-)
 
 PRODUCT: Final = Entity(
     id="product",
@@ -1066,7 +1081,7 @@ PRODUCT: Final = Entity(
 
 SCHEMA: Final = Schema(
     entities=(COMPANY, PERSON, PRODUCT),
-    children=(_ADDRESS, _PHONE, _EMAIL_ADDRESS, _LINK, _INTEREST, _CONSENT),
+    children=(_ADDRESS, _PHONE, _EMAIL_ADDRESS, _LINK, _INTEREST, _CONSENT, _EXTERNAL_KEY),
 )
 
 LISTS: Final[Mapping[str, Labels]] = MappingProxyType(

@@ -129,6 +129,7 @@ COMPANY_KEYS: list[tuple[str, Row, Row]] = [
     ("number", {NAME: "X", "company.number": "N 1"}, {NAME: "Acme", "company.number": "N2"}),
     ("code", {NAME: "X", CODE: "c1"}, {NAME: "Acme", CODE: "C2"}),
     ("vat_number", {NAME: "X", VAT: "NO 956 753 104 MVA"}, {NAME: "Acme", VAT: "956753105"}),
+    ("erp_key", {NAME: "X", "company.erp_key": "t:1"}, {NAME: "Acme", "company.erp_key": "O:1"}),
     ("id", {NAME: "X", "company.id": "1"}, {NAME: "Acme", "company.id": ""}),
 ]
 PERSON_KEYS: list[tuple[str, Row, Row]] = [
@@ -140,6 +141,7 @@ PERSON_KEYS: list[tuple[str, Row, Row]] = [
         {LAST: "Hansen", "person.mobile": "90011224"},
     ),
     ("number", {LAST: "X", "person.number": "p1"}, {LAST: "Hansen", "person.number": "P2"}),
+    ("erp_key", {LAST: "X", "person.erp_key": "t:1"}, {LAST: "Hansen", "person.erp_key": "O:1"}),
     ("id", {LAST: "X", "person.id": "1"}, {LAST: "Hansen", "person.id": ""}),
 ]
 
@@ -167,6 +169,7 @@ def test_every_duplicate_match_finds_its_record_and_no_other(
         "company.number": "N1",
         CODE: "C1",
         VAT: "956753104",
+        "company.erp_key": "T:1",
     }
     ann = {
         FIRST: "Ann",
@@ -174,6 +177,7 @@ def test_every_duplicate_match_finds_its_record_and_no_other(
         EMAIL: "ann@acme.example",
         "person.mobile": "90011223",
         "person.number": "P1",
+        "person.erp_key": "T:1",
     }
     kit.load([{**known, **ann} if entity is PERSON else known])
     settings = both(Action.REPLACE).with_rule(entity, match_key=key)
