@@ -20,7 +20,8 @@ BY_LABEL: Final = "by label"
 """The target of a column whose field the column before it names: "Phone 1 - Label" says "Mobile"."""
 
 _ENOUGH: Final = 0.5
-_ADDRESS_BOOKS: Final = ("vCard", "Outlook", "Thunderbird", "LinkedIn")
+_TELLING: Final = ("vCard", "Outlook", "Thunderbird", "LinkedIn", "business XML")
+"""Programs whose columns are known by a name in English beside their headers."""
 
 
 @dataclass(frozen=True)
@@ -63,12 +64,12 @@ def recognise(headers: Iterable[str], subject: str) -> Signature | None:
     return best[1] if best else None
 
 
-def of_address_book(name: str) -> str | None:
-    """Where a column goes that an address book calls so in English, whatever its header is.
+def told(name: str) -> str | None:
+    """Where a column goes that its reader calls so in English, whatever its header is.
 
-    Empty for a column without a field here, None for one that no address book has.
+    Empty for a column without a field here, None for one that none of those programs has.
     """
-    found = (s.target(name) for s in _signatures() if s.program in _ADDRESS_BOOKS)
+    found = (s.target(name) for s in _signatures() if s.program in _TELLING)
     return next((target for target in found if target is not None), None)
 
 

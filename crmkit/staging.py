@@ -19,6 +19,7 @@ from crmkit import transforms
 from crmkit.database import Database
 from crmkit.errors import CancelledError, SourceError
 from crmkit.sources import (
+    WITHOUT_HEADERS,
     Landed,
     Layout,
     Progress,
@@ -26,6 +27,7 @@ from crmkit.sources import (
     SourceKind,
     address_book,
     as_laid_out,
+    business_xml,
     contact,
     delimited,
     first_rows,
@@ -59,6 +61,9 @@ _T = TypeVar("_T")
 
 NOTE_BELOW: Final = "looks like a note or a total below the table"
 """Why a row at the end is set aside."""
+
+_OWN_ENCODING: Final = (SourceKind.SPREADSHEET, SourceKind.XML)
+"""Files that say themselves what encoding they are in."""
 
 _LANDING: Final = name("staged_landing")
 _REJECTED: Final = name("staged_landing_rejected")
@@ -102,7 +107,8 @@ class StagedTable:
         sheets: All of the workbook's, each with whether it is visible.
         program: What wrote the file, where it was recognised: "Outlook", "Google Contacts", "vCard",
             "Thunderbird", "LinkedIn".
-        contacts: It has contacts, in vCards or the like, and no row of headers to choose.
+        contacts: It has contacts, in vCards or the like, or parties of an XML file, and no row of
+            headers to choose.
         reshaped: Its columns are not those of the file but made from it, one for each kind of phone
             and the like.
     """
@@ -133,6 +139,7 @@ def land(db: Database, source: Source, layout: Layout, *, progress: Progress) ->
         CancelledError: The user stopped it; an earlier `staged` is as it was.
     """
     source = as_laid_out(source, layout)
+    reshaped = source.kind in (*address_book.KINDS, SourceKind.XML)
     with (
         tempfile.TemporaryDirectory(prefix="crmkit-") as temporary,
         unpacked(source) as file,
@@ -145,6 +152,8 @@ def land(db: Database, source: Source, layout: Layout, *, progress: Progress) ->
             landed = _land_spreadsheet(db, file, layout, folder, progress)
         elif source.kind in address_book.KINDS:
             landed = _land_contacts(db, file, layout, folder, progress)
+        elif source.kind is SourceKind.XML:
+            landed = _land_xml(db, file, layout, folder, progress)
         else:
             landed = _land_delimited(db, file, layout, folder, progress)
         progress(0.85, "Looking at the columns")
@@ -152,17 +161,17 @@ def land(db: Database, source: Source, layout: Layout, *, progress: Progress) ->
         if not ids:
             raise _no_rows(db, source, layout, 0)
         headers, header_notes = _headers(landed)
-        if not layout.keep_notes and source.kind not in address_book.KINDS:
+        if not layout.keep_notes and not reshaped:
             _set_notes_aside(db, ids)
         split_notes = _tidy(db, landed)
         rows = int(db.value(sql("select count(*) from {t}", t=_LANDING)))
-        marked = source.encoding != "" and source.kind is not SourceKind.SPREADSHEET
+        marked = source.encoding != "" and source.kind not in _OWN_ENCODING
         columns = _profile(db, headers, landed.positions, rows, marked=marked)
         columns, program, program_notes = _known(source, landed, columns)
         blank = _delete_blank_rows(db, ids)
         rows -= blank
         rejected = int(db.value(sql("select count(*) from {t}", t=_REJECTED)))
-        if not rows and rejected and source.kind in address_book.KINDS:
+        if not rows and rejected and reshaped:
             raise SourceError(
                 "None of the contacts in this file can be read.",
                 where=source.path.name,
@@ -194,14 +203,14 @@ def land(db: Database, source: Source, layout: Layout, *, progress: Progress) ->
         columns,
         notes,
         rejected=rejected,
-        encoding="" if source.kind is SourceKind.SPREADSHEET else source.encoding,
+        encoding="" if source.kind in _OWN_ENCODING else source.encoding,
         delimiter=source.delimiter,
         sheets=tuple((sheet.name, sheet.visible) for sheet in source.sheets),
         header_rows=layout.header_rows,
         keep_notes=layout.keep_notes,
         program=program,
-        contacts=source.kind in address_book.WITHOUT_HEADERS,
-        reshaped=source.kind in address_book.KINDS,
+        contacts=source.kind in WITHOUT_HEADERS,
+        reshaped=reshaped,
     )
 
 
@@ -315,6 +324,21 @@ def _land_contacts(
         progress=lambda f, t: progress(0.6 * f, t),
     )
     progress(0.6, "Storing the contacts")
+    return _land_written(db, written)
+
+
+def _land_xml(
+    db: Database, source: Source, layout: Layout, folder: Path, progress: Progress
+) -> Landed:
+    written = business_xml.write_text(
+        source, layout.sheet, folder, lambda f, t: progress(0.6 * f, t)
+    )
+    progress(0.6, "Storing the rows")
+    return _land_written(db, written)
+
+
+def _land_written(db: Database, written: address_book.Written) -> Landed:
+    """Read what a reader wrote whose rows have as many cells as columns were known by then."""
     # From left to right as people read them, whatever the first contact has.
     order = sorted(range(len(written.headings)), key=lambda place: written.headings[place].rank)
     width = len(order)
@@ -576,7 +600,7 @@ def _notes_on_layout(source: Source, layout: Layout) -> list[str]:
         )
     if layout.header_rows > 1:
         notes.append(f"the headers are joined from rows {first} to {layout.header_row}")
-    if not layout.header_row and source.kind not in address_book.WITHOUT_HEADERS:
+    if not layout.header_row and source.kind not in WITHOUT_HEADERS:
         notes.append("no row looks like headers, so columns are called by their letters")
     others = [sheet for sheet in source.sheets if sheet.rows and sheet.name != layout.sheet]
     if others:

@@ -270,7 +270,7 @@ class _Suggesting:
         """
         text = self._names[column.id]
         if column.id in self._spoken:
-            target = signatures.of_address_book(text)
+            target = signatures.told(text)
         elif self._is_whole:
             return ""
         else:

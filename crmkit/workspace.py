@@ -1154,7 +1154,8 @@ class ImportSession:
             password=password,
             country=self.workspace.preferences.country,
         )
-        layout = replace(sources.detect_layout(source, sheet), keep_notes=keep_notes)
+        layout = sources.detect_layout(source, sheet, holds=self.subject)
+        layout = replace(layout, keep_notes=keep_notes)
         if header_row is not None:
             layout = replace(layout, header_row=header_row, header_rows=max(header_rows, 1))
         self._cancelled.clear()
@@ -1182,6 +1183,11 @@ class ImportSession:
             plan="",
             left_out_version=0,
             decisions_version=0,
+        )
+        # What a table of an audit file holds is said by the format.
+        self.subject = next(
+            (item.holds for item in source.sheets if item.name == layout.sheet and item.holds),
+            self.subject,
         )
         return staged
 

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from crmkit.errors import SourceError
-from crmkit.sources import address_book, archive, delimited, google, programs, spreadsheet
+from crmkit.sources import (
+    address_book,
+    archive,
+    business_xml,
+    delimited,
+    google,
+    programs,
+    spreadsheet,
+)
 from crmkit.sources.layout import find_header_row, find_header_rows
 from crmkit.sources.model import Landed, Layout, NumberedRow, Progress, Sheet, Source, SourceKind
 
 __all__ = [
+    "WITHOUT_HEADERS",
     "Landed",
     "Layout",
     "NumberedRow",
@@ -28,6 +37,9 @@ __all__ = [
     "inspect",
     "unpacked",
 ]
+
+WITHOUT_HEADERS: Final = (*address_book.WITHOUT_HEADERS, SourceKind.XML)
+"""Files whose tables have no row of headers to choose."""
 
 _WORKBOOKS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 """How a file begins that is a zip (xlsx, xlsb, ods) or an OLE container (xls, protected xlsx)."""
@@ -48,7 +60,6 @@ _OTHERS: Final = {
     b"{\\rtf": "a text document (RTF)",
     b"BEGIN:VCALENDAR": "a calendar",
     b"MIME-Version:": "a web archive or an e-mail",
-    b"<?xml": "an XML document",
     b"PAR1": "a Parquet file",
     b"MZ": "a program",
     b"\x7fELF": "a program",
@@ -104,7 +115,7 @@ def _inspect_archive(
     path: Path, sheet: str | None, *, encoding: str, delimiter: str, country: str
 ) -> Source:
     members = archive.members(path)
-    member = sheet if sheet in members else members[0]
+    member = _member_of(members, sheet)
     with archive.unpacked(path, member) as inside:
         try:
             source = _inspect_file(inside, encoding=encoding, delimiter=delimiter, country=country)
@@ -118,14 +129,21 @@ def _inspect_archive(
             where=f"{path.name}, {member}",
             mend="Unpack it and choose the workbook itself.",
         )
-    (table,) = source.sheets
-    sheets = tuple(
-        replace(table, name=name)
-        if name == member
-        else Sheet(name, visible=True, rows=0, columns=0)
-        for name in members
-    )
-    return replace(source, path=path, member=member, sheets=sheets)
+    inner = source.sheets
+    if source.kind is not SourceKind.XML:
+        inner = (replace(inner[0], name=member),)
+    elif len(members) > 1:
+        inner = tuple(replace(table, name=f"{member}: {table.name}") for table in inner)
+    others = [Sheet(name, visible=True, rows=0, columns=0) for name in members if name != member]
+    return replace(source, path=path, member=member, sheets=(*inner, *others))
+
+
+def _member_of(members: Sequence[str], sheet: str | None) -> str:
+    """The file in a zip that a sheet is, or is a table of; the likeliest when it is none."""
+    if sheet is not None and sheet in members:
+        return sheet
+    named = (member for member in members if sheet and sheet.startswith(f"{member}: "))
+    return next(named, members[0])
 
 
 def _inspect_file(
@@ -139,6 +157,8 @@ def _inspect_file(
         return _named(spreadsheet.inspect(path, markup=markup))
     if found := address_book.inspect(path):
         return found
+    if business_xml.looks_like_xml(start):
+        return business_xml.inspect(path, encoding=encoding, country=country)
     bare = start.lstrip(b"\xef\xbb\xbf \t\r\n")
     for signature, kind in _OTHERS.items():
         if bare[: len(signature)].lower() == signature.lower():
@@ -193,37 +213,32 @@ def first_rows(source: Source, sheet: str, count: int = 30) -> tuple[NumberedRow
     """The first rows of a sheet with their numbers as the file counts, each cell as text."""
     if source.kind is SourceKind.SPREADSHEET:
         return spreadsheet.first_rows(source, sheet, count)
-    if source.kind in address_book.WITHOUT_HEADERS:
+    if source.kind in WITHOUT_HEADERS:
         return source.sheets[0].first_rows[:count]
     with unpacked(source) as file:
         return delimited.first_rows(file, count)
 
 
-def detect_layout(source: Source, sheet: str | None = None) -> Layout:
+def detect_layout(source: Source, sheet: str | None = None, *, holds: str = "") -> Layout:
     """The sheet to read and the row of its headers.
 
     Args:
         sheet: A sheet's name; the first visible one that looks like a table when None.
+        holds: What the user has chosen that the file holds. An audit file opens with its products
+            only where they were asked for.
 
     Raises:
         SourceError: There is no such sheet, or it has no cells.
     """
     if source.kind in address_book.WITHOUT_HEADERS:
         return Layout(source.member, 0)
+    if source.kind is SourceKind.XML:
+        return _layout_of_xml(source, sheet, holds)
     if source.member:
         return Layout(source.member, find_header_row(first_rows(source, source.member)))
     uncounted = source.kind in (SourceKind.DELIMITED, SourceKind.GOOGLE)
     filled = [item for item in source.sheets if item.rows or uncounted]
-    if sheet is None:
-        chosen = _likeliest(filled)
-    else:
-        found = [item for item in source.sheets if item.name == sheet]
-        if not found:
-            known = ", ".join(item.name for item in source.sheets)
-            raise SourceError(
-                "There is no such sheet.", where=sheet, mend=f"Choose one of: {known}."
-            )
-        chosen = found[0]
+    chosen = _likeliest(filled) if sheet is None else _sheet_of(source, sheet)
     if chosen not in filled:
         raise SourceError(
             "This sheet is empty.",
@@ -231,6 +246,23 @@ def detect_layout(source: Source, sheet: str | None = None) -> Layout:
             mend="Choose another sheet.",
         )
     return Layout(chosen.name, *find_header_rows(first_rows(source, chosen.name), chosen.merges))
+
+
+def _layout_of_xml(source: Source, sheet: str | None, holds: str) -> Layout:
+    """The table that is asked for, else the first one, or the first one of products where those are."""
+    if sheet is None or sheet == source.member:
+        tables = [item for item in source.sheets if item.holds]
+        asked = [item for item in tables if item.holds == holds == "product"]
+        return Layout((asked or tables)[0].name, 0)
+    return Layout(_sheet_of(source, sheet).name, 0)
+
+
+def _sheet_of(source: Source, name: str) -> Sheet:
+    found = [item for item in source.sheets if item.name == name]
+    if not found:
+        known = ", ".join(item.name for item in source.sheets)
+        raise SourceError("There is no such sheet.", where=name, mend=f"Choose one of: {known}.")
+    return found[0]
 
 
 def as_laid_out(source: Source, layout: Layout) -> Source:

@@ -12,7 +12,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, Protocol
 
 from crmkit.sources import card, google, jcard, ldif, vcard
 from crmkit.sources.contact import MORE, MOST_COLUMNS, Heading, Row
@@ -33,6 +33,19 @@ _STEP: Final = 1 << 20
 _MOST_TEXT: Final = 20_000
 
 
+class Column(Protocol):
+    """What a column is called, and where it stands among the others."""
+
+    @property
+    def text(self) -> str: ...
+
+    @property
+    def known_as(self) -> str: ...
+
+    @property
+    def rank(self) -> Any: ...
+
+
 @dataclass(frozen=True)
 class Written:
     """What was written for DuckDB.
@@ -46,7 +59,7 @@ class Written:
 
     rows: Path
     aside: Path
-    headings: tuple[Heading, ...]
+    headings: tuple[Column, ...]
     blank: int
     rejected: int
     notes: tuple[str, ...]

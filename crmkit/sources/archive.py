@@ -23,7 +23,7 @@ LARGEST: Final = 1_000_000_000
 
 _MOST_MEMBERS: Final = 100_000
 _CARDS: Final = (".vcf", ".vcard")
-_OTHERS: Final = (".csv", ".ldif", ".tsv")
+_OTHERS: Final = (".csv", ".ldif", ".tsv", ".xml")
 _CONTACTS: Final = re.compile(r"[ck]onta[ckt]", re.IGNORECASE)
 """In the names of folders and files of contacts, in the languages of Europe."""
 
@@ -70,7 +70,7 @@ def members(path: Path) -> tuple[str, ...]:
         raise SourceError(
             "There are no contacts in this zip.",
             where=path.name,
-            mend="Choose one with vCards (.vcf) or a table (.csv) inside; a workbook is chosen by itself.",
+            mend="Choose one with vCards (.vcf), a table (.csv) or an audit file (.xml) inside; a workbook is chosen by itself.",
         )
     # The largest is that of all contacts: Takeout writes a file for each label too.
 

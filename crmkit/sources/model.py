@@ -29,6 +29,7 @@ class SourceKind(StrEnum):
     JCARD = "jcard"
     LDIF = "ldif"
     GOOGLE = "google"
+    XML = "xml"
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Sheet:
         rows: How many there are; 0 for a delimited file, which is not counted beforehand.
         first_rows: The first ones with their numbers as the file counts; blank ones too.
         merges: The first merged cells.
+        holds: What its rows are, where the format says it: "company" (with persons) or "product".
     """
 
     name: str
@@ -47,6 +49,7 @@ class Sheet:
     columns: int
     first_rows: tuple[NumberedRow, ...] = ()
     merges: tuple[Merge, ...] = ()
+    holds: str = ""
 
 
 @dataclass(frozen=True)

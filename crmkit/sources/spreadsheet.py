@@ -195,7 +195,7 @@ def _notes(done: dict[str, Any]) -> list[str]:
 def _run(path: Path, limits: Limits, report: Any, **task: Any) -> Any:
     """Do a task in a child process; cells far apart are read a second time, one by one."""
     for sparse in (False, True):
-        message = _last_message(path, limits, report, {**task, "sparse": sparse})
+        message = last_message(path, limits, report, {**task, "sparse": sparse})
         fault = message.get("fault")
         if fault is None:
             return message["result"]
@@ -213,8 +213,8 @@ def _run(path: Path, limits: Limits, report: Any, **task: Any) -> Any:
     )
 
 
-def _last_message(path: Path, limits: Limits, report: Any, task: dict[str, Any]) -> dict[str, Any]:
-    """The result or fault of a child; `fault: memory` when it died or took too long."""
+def last_message(path: Path, limits: Limits, report: Any, task: dict[str, Any]) -> dict[str, Any]:
+    """The result or fault of a child process; `fault: memory` when it died or took too long."""
     whole = {"path": str(path), "memory_mb": limits.memory_mb, "seconds": limits.seconds, **task}
     deadline = time.monotonic() + limits.seconds
     with tempfile.TemporaryFile() as errors:

@@ -175,7 +175,7 @@ class SourcePanel(Panel):
         if staged.header_rows > 1:
             first = staged.header_row - staged.header_rows + 1
             header = f"headers in rows {first} to {staged.header_row}"
-        header = "one row for each contact" if staged.contacts else header
+        header = "one row for each entry" if staged.contacts else header
         rows = "row" if staged.blank_rows == 1 else "rows"
         blank = f", {staged.blank_rows:,} blank {rows} passed over" if staged.blank_rows else ""
         rows = "row" if staged.rejected == 1 else "rows"

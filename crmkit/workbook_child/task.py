@@ -23,11 +23,12 @@ class Task:
     """What to do.
 
     Attributes:
-        kind: "workbook", "html" or "xml".
+        kind: "workbook", "html", "xml" for Excel 2003 XML, or "business" for audit files and the like.
         sparse: Read only the cells that are there, slowly; for a sheet with cells far apart.
-        encoding: Of a web page that does not say it.
+        encoding: Of a web page that does not say it; what an XML file is in, whatever it states.
         sheet, header_row, header_rows, target: To write the rows of this sheet below its headers to
             this file. The last row of the headers, and how many they are.
+        aside: The file for rows that cannot be read.
         password: Opens a protected workbook. It comes through a pipe, and nobody writes it down.
         memory_mb, seconds: Limits, where the system keeps them.
     """
@@ -43,6 +44,7 @@ class Task:
     header_row: int = 0
     header_rows: int = 1
     target: str = ""
+    aside: str = ""
 
 
 class Page(Protocol):
@@ -66,8 +68,9 @@ class FaultError(Exception):
     """What keeps a file from being read, by a word that the parent knows.
 
     Args:
-        fault: "protected", "password", "locked", "damaged", "memory" or "sparse".
-        detail: For the log.
+        fault: "protected", "password", "locked", "damaged", "memory" or "sparse"; of an XML file
+            "xml", "unknown", "definitions" or "intricate".
+        detail: For the log; of an XML file for the user.
     """
 
     def __init__(self, fault: str, detail: str = "") -> None:

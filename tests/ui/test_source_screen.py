@@ -57,7 +57,7 @@ def test_vcards_have_nothing_to_choose_and_their_broken_card_is_shown(panel: Sou
     said = opened(panel, "lists/contacts.vcf")
 
     assert "vCard contacts" in said
-    assert "one row for each contact, 1 row set aside" in said
+    assert "one row for each entry, 1 row set aside" in said
     assert "the file ends before the card does" in said
     assert "none" == panel._layout.layout.display
 
