@@ -47,6 +47,7 @@ def write_samples(folder: Path) -> None:
             "Customers": _companies_only(start)[:6],
         },
     )
+    _write(folder / "erp-workbook.xlsx", _ERP_WORKBOOK)
     (folder / "not-a-workbook.xlsx").write_text(
         "This is plain text.\n", encoding="utf-8", newline="\n"
     )
@@ -524,6 +525,42 @@ _PRODUCTS: Final[list[list[Any]]] = [
         "ja",
     ],
 ]
+
+
+_CHANGED: Final = datetime(2026, 1, 5, 8, 30)
+
+_ERP_WORKBOOK: Final[dict[str, list[list[Any]]]] = {
+    "CustomerGroup": [["ID", "Text"], [1, "Wholesale"], [2, "Shops"]],
+    "Customer": [
+        ["LastModified", "ID", "CustNo", "Nm", "Ad1", "Ad2", "Zip", "City", "CustGr", "IntField"],
+        [_CHANGED, 7, "K-07", "Havbris Fisk AS", "Kaia 3", None, "9008", "Tromsø", 1, 12],
+        [_CHANGED, 8, "K-08", "Blåbær Butikk", "Storgata 1", "2. etg", "0155", "Oslo", 2, None],
+        [_CHANGED, 9, "K-09", "Ekorn Leker", "Skogveien 5", None, "7010", "Trondheim", 5, 3],
+    ],
+    "Supplier": [
+        ["LastModified", "ID", "SupNo", "Nm", "Ad1", "Ad2", "Zip", "City", "SupGr", "IntField"],
+        [_CHANGED, 7, "L-07", "Garn og Not AS", "Sjøgata 8", None, "8006", "Bodø", 1, None],
+    ],
+    "SupplierGroup": [["ID", "Text"], [1, "Equipment"], [2, "Services"]],
+    "Person": [
+        ["LastModified", "ID", "ParentType", "ParentID", "PersonNo", "FirstName", "LastName",
+         "Address", "Phone"],
+        [_CHANGED, 1, 1, 7, "P1", "Tuva", "Lien", "Fjellveien 2", "77 00 11 22"],
+        [_CHANGED, 2, "Customer", 7, "P2", "Aksel", "Moe", None, "77 00 11 33"],
+        [_CHANGED, 3, 2, 7, "P3", "Siri", "Dahl", None, "75 00 44 55"],
+    ],
+    "PriceLists": [["ERPPriceListKey", "Name", "Currency"], ["S", "Standard", "NOK"]],
+    "Products": [
+        ["ERPPriceListKey", "ERPProductKey", "Name", "Code", "ProductCategoryKey", "UnitListPrice"],
+        ["S", "A1", "Fish crate", "KASSE", "c1", 89.5],
+        ["S", "A2", "Ice, 20 kg", "IS20", "c2", 45],
+    ],
+    "ProductCategory": [
+        ["ERPQuoteListItemKey", "DisplayDescription", "DisplayValue"],
+        ["c1", "Boxes and crates", "Packaging"],
+        ["c2", "", "Consumables"],
+    ],
+}  # fmt: skip
 
 
 def _write_csv(path: Path, rows: list[list[Any]], *, encoding: str) -> None:

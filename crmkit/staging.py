@@ -15,8 +15,9 @@ from typing import Any, Final, TypeVar
 
 from openpyxl.utils import get_column_letter
 
-from crmkit import transforms
+from crmkit import erp_sheets, transforms
 from crmkit.database import Database
+from crmkit.erp_sheets import Other
 from crmkit.errors import CancelledError, SourceError
 from crmkit.sources import (
     WITHOUT_HEADERS,
@@ -30,6 +31,8 @@ from crmkit.sources import (
     business_xml,
     contact,
     delimited,
+    detect_layout,
+    erp_workbook,
     first_rows,
     programs,
     spreadsheet,
@@ -265,7 +268,30 @@ def _land_spreadsheet(
     progress(0.7, "Storing the rows")
     if landed.places:
         _stage_numbered(db, text, landed.written, landed.places)
-    return landed
+    actor = erp_workbook.actor_of(layout.sheet, landed.headers)
+    if actor is None:
+        return landed
+
+    def other(sheet: str) -> Other | None:
+        return _land_beside(db, source, sheet, folder)
+
+    return erp_sheets.complete(db, _LANDING, landed, actor, other)
+
+
+def _land_beside(db: Database, source: Source, sheet: str, folder: Path) -> Other | None:
+    """Another sheet of a workbook in a table that goes with the connection."""
+    if not any(item.name == sheet and item.rows for item in source.sheets):
+        return None
+    text, table = folder / "beside.csv", name(f"staged_{sheet}")
+    landed = spreadsheet.write_text(source, detect_layout(source, sheet), text, _unseen)
+    if not landed.places:
+        return None
+    _stage_numbered(db, text, landed.written, landed.places, table=table, temporary=True)
+    return Other(table, landed.headers)
+
+
+def _unseen(fraction: float, text: str) -> None:
+    del fraction, text
 
 
 def _land_delimited(
@@ -470,14 +496,23 @@ def _stage_directly(
     return records == skip + int(db.value(sql("select count(*) from {t}", t=_LANDING)))
 
 
-def _stage_numbered(db: Database, path: Path, width: int, places: tuple[int, ...]) -> None:
+def _stage_numbered(
+    db: Database,
+    path: Path,
+    width: int,
+    places: tuple[int, ...],
+    *,
+    table: Query = _LANDING,
+    temporary: bool = False,
+) -> None:
     """Read a text file of our own: row number, then so many cells, of which some count."""
 
     def stage(longest: int) -> Query:
         return sql(
-            "create or replace table {t} as"
+            "create or replace {temporary} table {t} as"
             " select cast(k0 as integer) as row_no, {cells} from {read}",
-            t=_LANDING,
+            temporary=sql("temp") if temporary else sql(""),
+            t=table,
             cells=_cells([place + 1 for place in places]),
             read=_read_csv(path, ",", width + 1, longest=longest, line_end=r"\n"),
         )

@@ -32,6 +32,7 @@ LAYERS: Final = (
     "price_lists",
     "workbook_child",
     "sources",
+    "erp_sheets",
     "staging",
     "expressions",
     "steps",

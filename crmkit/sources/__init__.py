@@ -19,6 +19,7 @@ from crmkit.sources import (
     programs,
     spreadsheet,
 )
+from crmkit.sources.erp_workbook import as_erp_workbook
 from crmkit.sources.layout import find_header_row, find_header_rows
 from crmkit.sources.model import Landed, Layout, NumberedRow, Progress, Sheet, Source, SourceKind
 
@@ -190,12 +191,14 @@ def _inspect_file(
 
 def _named(source: Source) -> Source:
     """A table, with the program that wrote it where its headers tell."""
+    if source.kind is SourceKind.SPREADSHEET and (found := as_erp_workbook(source)):
+        return found
     for sheet in source.sheets:
         headers = dict(sheet.first_rows).get(find_header_row(sheet.first_rows), ())
         if source.kind is SourceKind.DELIMITED and google.is_google(headers):
             return address_book.as_google(source)
-        if found := programs.recognise(headers):
-            return replace(source, program=found.program)
+        if known := programs.recognise(headers):
+            return replace(source, program=known.program)
     return source
 
 
@@ -276,11 +279,15 @@ def as_laid_out(source: Source, layout: Layout) -> Source:
 
 
 def _likeliest(sheets: list[Sheet]) -> Sheet:
-    """The first visible sheet with a table; one named as notes, or with a single column, comes later."""
+    """The first visible sheet with a table; one named as notes, or with a single column, comes later.
 
-    def doubts(sheet: Sheet) -> tuple[bool, bool, bool]:
+    Of an ERP workbook, the first one of actors: its lists are no records.
+    """
+
+    def doubts(sheet: Sheet) -> tuple[bool, bool, bool, bool]:
         table = sheet.columns > 1 and sheet.rows > 1 and find_header_row(sheet.first_rows) > 0
-        return not sheet.visible, bool(_NOTES.search(sheet.name)), not table
+        known = any(item.holds for item in sheets) and not sheet.holds
+        return known, not sheet.visible, bool(_NOTES.search(sheet.name)), not table
 
     # Of equals, the first one.
     return min(sheets, key=doubts)
