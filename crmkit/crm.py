@@ -62,6 +62,8 @@ class Preferences:
         country: ISO code of the workspace's own country: phones without a country are read so.
         keep_backups: How many backups are kept; the newest always is.
         backup_megabytes: What they may take together; the oldest go first.
+        outlook_client_id, outlook_tenant: How crmkit is registered with Microsoft, to fetch
+            contacts from Outlook; empty where it is not.
     """
 
     mandatory_company: bool = True
@@ -71,6 +73,8 @@ class Preferences:
     country: str = "NO"
     keep_backups: int = 10
     backup_megabytes: int = 5000
+    outlook_client_id: str = ""
+    outlook_tenant: str = "common"
 
 
 def table(table_id: str) -> Query:
@@ -259,6 +263,8 @@ def _preferences(stored: dict[str, str]) -> Preferences:
         country=stored["country"],
         keep_backups=int(stored.get("keep_backups", Preferences.keep_backups)),
         backup_megabytes=int(stored.get("backup_megabytes", Preferences.backup_megabytes)),
+        outlook_client_id=stored.get("outlook_client_id", ""),
+        outlook_tenant=stored.get("outlook_tenant", Preferences.outlook_tenant),
     )
 
 
@@ -271,6 +277,8 @@ def _preference_values(preferences: Preferences) -> dict[str, str]:
         "country": preferences.country,
         "keep_backups": str(preferences.keep_backups),
         "backup_megabytes": str(preferences.backup_megabytes),
+        "outlook_client_id": preferences.outlook_client_id,
+        "outlook_tenant": preferences.outlook_tenant,
     }
 
 

@@ -3,6 +3,7 @@
     CrmkitError(message, where, mend)
     |- SourceError      a source cannot be read or recognised
     |  |- PasswordError    it is protected, and its password is needed
+    |  |- SignInError      nobody is signed in to it, or not any more
     |- MappingError     a mapping does not fit its columns or fields
     |- SettingsError    a choice is missing or contradicts another (all are listed)
     |- DescriptionError an import description cannot be read, written or found
@@ -48,6 +49,10 @@ class SourceError(CrmkitError):
 
 class PasswordError(SourceError):
     """A source is protected with a password, which is missing or wrong."""
+
+
+class SignInError(SourceError):
+    """Nobody is signed in to a source, the sign-in has ended, or it was refused."""
 
 
 class MappingError(CrmkitError):

@@ -18,6 +18,7 @@ import getpass
 import hashlib
 import json
 import logging
+import os
 import tempfile
 import threading
 import uuid
@@ -52,6 +53,7 @@ from crmkit import (
     template,
     workbooks,
 )
+from crmkit.accounts.outlook import CLIENT_VARIABLE, Outlook, OutlookApp
 from crmkit.backup import Backup, backup, backups, prune
 from crmkit.batches import BatchHeader, BatchKind, written_counts
 from crmkit.cleaning import Trial
@@ -261,6 +263,17 @@ class Workspace:
                 facts = _Facts(crm.load_schema(db), crm.load_preferences(db), crm.revision(db))
             self._facts = (stamp, facts)
         return self._facts[1]
+
+    def outlook(self) -> Outlook:
+        """An Outlook account, to sign in to and fetch contacts from.
+
+        Raises:
+            SettingsError: Neither the preferences nor the environment say how crmkit is registered
+                with Microsoft.
+        """
+        kept = self.preferences
+        client_id = os.environ.get(CLIENT_VARIABLE) or kept.outlook_client_id
+        return Outlook(OutlookApp(client_id, kept.outlook_tenant))
 
     def add_custom_field(self, entity: Entity, field: Field) -> None:
         """Add a field of this workspace's own to an entity.
@@ -1190,6 +1203,27 @@ class ImportSession:
             self.subject,
         )
         return staged
+
+    def load_outlook(
+        self, outlook: Outlook, folders: Sequence[str], *, progress: Progress = _no_progress
+    ) -> StagedTable:
+        """Fetch the contacts of some Outlook folders into a file of this import, and load it.
+
+        Args:
+            outlook: An account that is signed in to, from `Workspace.outlook`.
+            folders: Their paths, as `outlook.folders()` gives them.
+
+        Raises:
+            SignInError: Nobody is signed in, or the sign-in has ended and cannot be renewed.
+            SourceError: There is no such folder; or Outlook cannot be reached, or refuses.
+            CancelledError: `cancel` was called; the import is as it was before.
+        """
+        path = self.upload_folder / "outlook-contacts.jsonl"
+        self._cancelled.clear()
+        outlook.fetch(
+            folders, path, _stoppable(lambda f, text: progress(0.8 * f, text), self._cancelled)
+        )
+        return self.load(path, progress=lambda f, text: progress(0.8 + 0.2 * f, text))
 
     @property
     def has_source(self) -> bool:

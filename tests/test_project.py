@@ -24,6 +24,7 @@ NOTEBOOKS: Final = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LAYERS: Final = (
     "errors",
     "keychain",
+    "accounts",
     "sql",
     "database",
     "entities",

@@ -169,7 +169,7 @@ def _inspect_file(
                 mend="Save or export the data as .xlsx or .csv and choose that file.",
             )
     suffix = path.suffix.lower()
-    if suffix in (".vcf", ".vcard", ".json", ".ldif") and path.stat().st_size:
+    if suffix in (".vcf", ".vcard", ".json", ".jsonl", ".ldif") and path.stat().st_size:
         raise SourceError(
             "There are no contacts in this file, although its name says so.",
             where=path.name,

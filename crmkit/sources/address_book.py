@@ -1,7 +1,7 @@
 """Address books: files of contacts that are turned into a table, one row for each contact.
 
-vCard, jCard, LDIF and Google's CSV are read here in one pass, and only as much of a file is in memory
-as one contact needs. Address books that are a table already (Outlook, Thunderbird, LinkedIn) are read
+vCard, jCard, LDIF, Google's CSV and the answers of Outlook and Gmail are read here in one pass, and
+only as much of a file is in memory as one contact or answer needs. Address books that are a table already (Outlook, Thunderbird, LinkedIn) are read
 like any other table, and `programs` knows their columns.
 """
 
@@ -14,12 +14,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from crmkit.sources import card, google, jcard, ldif, vcard
+from crmkit.sources import card, google, graph, jcard, ldif, people, vcard
 from crmkit.sources.contact import MORE, MOST_COLUMNS, Heading, Row
 from crmkit.sources.model import NumberedRow, Progress, Sheet, Source, SourceKind, some
 from crmkit.sources.vcard import Found
 
-WITHOUT_HEADERS: Final = (SourceKind.VCARD, SourceKind.JCARD, SourceKind.LDIF)
+WITHOUT_HEADERS: Final = (
+    SourceKind.VCARD,
+    SourceKind.JCARD,
+    SourceKind.LDIF,
+    SourceKind.GRAPH,
+    SourceKind.PEOPLE,
+)
 """What has contacts and no row of headers."""
 
 KINDS: Final = (*WITHOUT_HEADERS, SourceKind.GOOGLE)
@@ -82,6 +88,14 @@ def inspect(path: Path) -> Source | None:
     if ldif.looks_like_ldif(path):
         return _with_first_rows(
             Source(path, SourceKind.LDIF, "contacts as LDIF", (), program="Thunderbird")
+        )
+    if graph.looks_like_graph(path):
+        return _with_first_rows(
+            Source(path, SourceKind.GRAPH, "contacts from Outlook", (), program="Outlook")
+        )
+    if people.looks_like_people(path):
+        return _with_first_rows(
+            Source(path, SourceKind.PEOPLE, "contacts from Gmail", (), program="Google Contacts")
         )
     return None
 
@@ -164,6 +178,10 @@ def _rows(
                 contact, reason = ldif.contact_of(record)
                 text = "\n".join(f"{k}: {v}" for k, vs in record.values.items() for v in vs)
                 yield Row(record.number, contact, reason, text if reason else "")
+        case SourceKind.GRAPH:
+            yield from graph.read_contacts(source.path, on_bytes)
+        case SourceKind.PEOPLE:
+            yield from people.read_contacts(source.path, on_bytes)
         case _:
             yield from google.read_rows(source, header_row, on_bytes)
 

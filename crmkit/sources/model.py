@@ -30,6 +30,8 @@ class SourceKind(StrEnum):
     LDIF = "ldif"
     GOOGLE = "google"
     XML = "xml"
+    GRAPH = "graph"
+    PEOPLE = "people"
 
 
 @dataclass(frozen=True)

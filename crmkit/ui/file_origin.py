@@ -17,7 +17,7 @@ from crmkit.ui.widgets.uploader import MEGABYTE
 
 _ENDINGS = (
     *(".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".csv", ".txt", ".tsv"),
-    *(".vcf", ".vcard", ".json", ".ldif", ".zip"),
+    *(".vcf", ".vcard", ".json", ".jsonl", ".ldif", ".zip"),
 )
 
 UPLOAD_LIMIT = 2000 * MEGABYTE
