@@ -12,6 +12,9 @@ from typing import Final
 import pytest
 
 from crmkit.database import Database, in_memory
+from tests.keyrings import MemoryKeyring, using
+from tests.outlook_service import Folder, OutlookService, people
+from tests.services import served
 
 _NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "msedge")
 
@@ -33,6 +36,31 @@ def db() -> Iterator[Database]:
     """A database without a file."""
     with in_memory() as database:
         yield database
+
+
+@pytest.fixture
+def keyring() -> Iterator[MemoryKeyring]:
+    """The machine's keychain, in memory."""
+    backend = MemoryKeyring()
+    with using(backend):
+        yield backend
+
+
+@pytest.fixture
+def outlook_service(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keyring: MemoryKeyring
+) -> Iterator[OutlookService]:
+    """An Outlook account whose sign-in is allowed, with contacts in three folders of four."""
+    service = OutlookService()
+    service.approved = True
+    service.root.contacts = people(1, 3)
+    service.root.inside["folder-a"] = Folder("Customers", people(100, 250))
+    service.root.inside["folder-a"].inside["folder-b"] = Folder("Sweden", people(900, 2))
+    service.root.inside["folder-c"] = Folder("Empty")
+    with served(service, tmp_path):
+        for name, value in service.environment().items():
+            monkeypatch.setenv(name, value)
+        yield service
 
 
 @pytest.fixture(scope="session")

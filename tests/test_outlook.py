@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,33 +13,14 @@ from crmkit.accounts.outlook import DeviceCode, Outlook, OutlookApp
 from crmkit.crm import Preferences
 from crmkit.errors import CancelledError, SettingsError, SignInError, SourceError
 from crmkit.workspace import ImportSession, Workspace
-from tests.keyrings import MemoryKeyring, using
-from tests.outlook_service import CLIENT, Folder, OutlookService, people, person
-from tests.services import Answer, served
+from tests.keyrings import MemoryKeyring
+from tests.outlook_service import CLIENT, OutlookService, people, person
+from tests.services import Answer
 
 
 @pytest.fixture
-def keyring() -> Iterator[MemoryKeyring]:
-    backend = MemoryKeyring()
-    with using(backend):
-        yield backend
-
-
-@pytest.fixture
-def service(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keyring: MemoryKeyring
-) -> Iterator[OutlookService]:
-    """An account with contacts in three folders, one inside the other."""
-    service = OutlookService()
-    service.approved = True
-    service.root.contacts = people(1, 3)
-    service.root.inside["folder-a"] = Folder("Customers", people(100, 250))
-    service.root.inside["folder-a"].inside["folder-b"] = Folder("Sweden", people(900, 2))
-    service.root.inside["folder-c"] = Folder("Empty")
-    with served(service, tmp_path):
-        for name, value in service.environment().items():
-            monkeypatch.setenv(name, value)
-        yield service
+def service(outlook_service: OutlookService) -> OutlookService:
+    return outlook_service
 
 
 @pytest.fixture
@@ -391,7 +371,7 @@ def test_contacts_go_into_the_crm_without_touching_the_mapping(
         ("Ingrid", "Bergd", "Innkjøper", "Nordlys 1 AS"),
     ] == list(people.itertuples(index=False, name=None))
     phones = workspace.query("select slot, value from crm.phone where person_id = 1 order by all")
-    assert [("direct", "+4722000001"), ("mobile", "+4790000001")] == list(
+    assert [("direct", "+47 22 000001"), ("mobile", "+47 900 00001")] == list(
         phones.itertuples(index=False, name=None)
     )
     batch = workspace.batches()[0]

@@ -14,7 +14,7 @@ FOLDER: Final = "@crmkit.folder"
 """Key of the contact folder's name, which is added to each answer that is fetched."""
 
 _LOOK: Final = re.compile(
-    r'"@odata\.context"\s*:\s*"[^"]*/contacts\b|"@crmkit\.folder"'
+    r'"@odata\.context"\s*:\s*"[^"]*[/#]contacts\b|"@crmkit\.folder"'
     r'|"value"\s*:\s*\[\s*\{.*"(emailAddresses|businessPhones)"',
     re.DOTALL,
 )

@@ -16,6 +16,7 @@ from crmkit.ui import markup
 from crmkit.ui.desk import Desk, Panel, button
 from crmkit.ui.file_origin import FileOrigin
 from crmkit.ui.origin import Origin
+from crmkit.ui.outlook import OutlookOrigin
 from crmkit.ui.subject import SubjectChoice
 from crmkit.workspace import ImportSession
 
@@ -25,7 +26,7 @@ _DELIMITERS: Final = {";": ";", ",": ",", "tab": "\t", "|": "|"}
 _SHOWN_REJECTED: Final = 10
 _SHOWN_TEXT: Final = 300
 
-ORIGINS: Final[tuple[type[Origin], ...]] = (FileOrigin,)
+ORIGINS: Final[tuple[type[Origin], ...]] = (FileOrigin, OutlookOrigin)
 """The kinds of source, in the order in which they are offered."""
 
 
