@@ -72,7 +72,6 @@ def test_all_that_a_contact_has_stands_in_columns_by_kind() -> None:
         "E-mail": "ola@nordlys.example",
         "E-mail 2": "ola@hjemme.example",
         "E-mail 2: label": "privat",
-        "Outlook ID": "AAkALgAA00001=",
     }
     assert expected == {key: found.get(key) for key in expected}
     assert "E-mail: label" not in found
@@ -87,6 +86,14 @@ def test_a_company_has_the_companys_phones() -> None:
 
     assert ("Nordlys AS", "+47 22 000001") == (found["Company"], found["Company phone"])
     assert "Full name" not in found
+
+
+def test_contacts_whose_ids_differ_in_capitals_only_have_keys_of_their_own() -> None:
+    """Keys of the CRM do not count capitals, IDs of Outlook do."""
+    first, second = cells(person(1, id="AAkALgAAb=")), cells(person(2, id="AAkALgAAB="))
+
+    assert first["Outlook key"].startswith("Outlook:")
+    assert first["Outlook key"].casefold() != second["Outlook key"].casefold()
 
 
 def test_a_field_that_is_not_known_has_a_column() -> None:

@@ -11,7 +11,9 @@ import pytest
 from crmkit import keychain
 from crmkit.accounts.outlook import DeviceCode, Outlook, OutlookApp
 from crmkit.crm import Preferences
+from crmkit.entities import PERSON
 from crmkit.errors import CancelledError, SettingsError, SignInError, SourceError
+from crmkit.settings import Action
 from crmkit.workspace import ImportSession, Workspace
 from tests.keyrings import MemoryKeyring
 from tests.outlook_service import CLIENT, OutlookService, people, person
@@ -376,3 +378,25 @@ def test_contacts_go_into_the_crm_without_touching_the_mapping(
     )
     batch = workspace.batches()[0]
     assert "outlook-contacts.jsonl" == batch.source
+
+
+def test_a_contact_that_is_known_by_its_key_is_changed_whatever_its_name_becomes(
+    service: OutlookService, workspace: Workspace
+) -> None:
+    """From the second import on, the duplicate match is the ERP key."""
+    service.root.contacts = people(1, 3)
+    first = workspace.new_import()
+    first.load_outlook(signed_in(), ["Contacts"])
+    imported(first)
+    service.root.contacts[0]["surname"] = "Dahl"
+    service.root.contacts[0]["emailAddresses"] = [{"address": "dahl@nordlys.example"}]
+
+    second = workspace.new_import()
+    second.load_outlook(signed_in(), ["Contacts"])
+    second.settings = second.settings.with_rule(PERSON, match_key="erp_key", action=Action.REPLACE)
+    imported(second)
+
+    written = workspace.batches()[0].written["person"]
+    assert (0, 1) == (written.get("new", 0), written["changed"])
+    names = workspace.query("select last_name from crm.person order by id")
+    assert ["Dahl", "Bergd", "Berge"] == list(names["last_name"])

@@ -73,7 +73,7 @@ def test_all_that_a_contact_has_stands_in_columns_by_kind() -> None:
         "Kundenr": "10044",
         "Date (anniversary)": "2014-06-01",
         "Related (assistant)": "Ada",
-        "Google ID": "c7163",
+        "Google key": "Google:c7163",
     } == cells(_PERSON, {"contactGroups/77": "Kunder"})
 
 

@@ -253,6 +253,14 @@ class Contact:
         """An e-mail address; the preferred one comes first."""
         self._emails.append((not preferred, address, label.own))
 
+    def key(self, service: str, key: str) -> None:
+        """What a service calls it: a later import of the same contact finds it by that."""
+        if not key:
+            return
+        base = f"Company {service} key" if self.is_company else f"{service} key"
+        known_as = "Company ERP Key" if self.is_company else "Person ERP Key"
+        self._add(base, f"{service}:{key}", known_as, repeated="")
+
     def address(self, address: Address, label: Label) -> None:
         """A postal address."""
         kind = label.kind if label.kind in _ADDRESSES else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
@@ -99,7 +100,7 @@ def contact_of(item: dict[str, Any]) -> Contact:
     for key in item:
         if key not in _READ and not key.startswith("@"):
             contact.put(_words(key), text(item, key))
-    contact.put("Outlook ID", text(item, "id"))
+    contact.key("Outlook", _key(text(item, "id")))
     return contact
 
 
@@ -110,6 +111,11 @@ def _put_emails(contact: Contact, item: dict[str, Any], shown_name: str) -> None
             known = {"", shown_name, text(email, "address")}
             own = text(email, "name").strip()
             contact.email(text(email, "address"), Label(own="" if own in known else own))
+
+
+def _key(contact_id: str) -> str:
+    """A contact's key in the CRM. IDs of Outlook differ in capitals only, which keys do not count."""
+    return sha256(contact_id.encode(errors="replace")).hexdigest()[:32] if contact_id else ""
 
 
 def _address(given: dict[str, Any]) -> Address:
@@ -124,7 +130,10 @@ def _address(given: dict[str, Any]) -> Address:
 
 
 def _says_something(contact: Contact) -> bool:
-    return any(heading.base not in ("Outlook ID", "Folder") for heading in contact.cells)
+    return any(
+        not heading.base.endswith("Outlook key") and heading.base != "Folder"
+        for heading in contact.cells
+    )
 
 
 def _words(key: str) -> str:

@@ -94,7 +94,7 @@ def contact_of(person: dict[str, Any], groups: dict[str, str]) -> Contact:
     for note in _primary_first(person, "biographies"):
         contact.notes(text(note, "value"))
     contact.put("Categories", ", ".join(_group_names(person, groups)))
-    contact.put("Google ID", text(person, "resourceName").removeprefix("people/"))
+    contact.key("Google", text(person, "resourceName").removeprefix("people/"))
     return contact
 
 
@@ -165,4 +165,7 @@ def _group_names(person: dict[str, Any], groups: dict[str, str]) -> list[str]:
 
 
 def _says_something(contact: Contact) -> bool:
-    return any(heading.base not in ("Google ID", "Categories") for heading in contact.cells)
+    return any(
+        not heading.base.endswith("Google key") and heading.base != "Categories"
+        for heading in contact.cells
+    )
