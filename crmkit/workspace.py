@@ -53,7 +53,10 @@ from crmkit import (
     template,
     workbooks,
 )
-from crmkit.accounts.outlook import CLIENT_VARIABLE, Outlook, OutlookApp
+from crmkit.accounts import gmail as google
+from crmkit.accounts import outlook as microsoft
+from crmkit.accounts.gmail import Gmail
+from crmkit.accounts.outlook import Outlook, OutlookApp
 from crmkit.backup import Backup, backup, backups, prune
 from crmkit.batches import BatchHeader, BatchKind, written_counts
 from crmkit.cleaning import Trial
@@ -272,8 +275,21 @@ class Workspace:
                 with Microsoft.
         """
         kept = self.preferences
-        client_id = os.environ.get(CLIENT_VARIABLE) or kept.outlook_client_id
+        client_id = os.environ.get(microsoft.CLIENT_VARIABLE) or kept.outlook_client_id
         return Outlook(OutlookApp(client_id, kept.outlook_tenant))
+
+    @property
+    def google_client(self) -> Path:
+        """The file that says how crmkit is registered with Google; it may not be there yet."""
+        return Path(os.environ.get(google.CLIENT_VARIABLE) or self.path / "google-client.json")
+
+    def gmail(self) -> Gmail:
+        """A Google account, to sign in to and fetch contacts from.
+
+        Raises:
+            SettingsError: There is no file `google_client`, or it is another one.
+        """
+        return Gmail(self.google_client)
 
     def add_custom_field(self, entity: Entity, field: Field) -> None:
         """Add a field of this workspace's own to an entity.
@@ -1218,10 +1234,31 @@ class ImportSession:
             SourceError: There is no such folder; or Outlook cannot be reached, or refuses.
             CancelledError: `cancel` was called; the import is as it was before.
         """
-        path = self.upload_folder / "outlook-contacts.jsonl"
+        return self._load_fetched(outlook, folders, "outlook-contacts.jsonl", progress)
+
+    def load_gmail(
+        self, gmail: Gmail, groups: Sequence[str], *, progress: Progress = _no_progress
+    ) -> StagedTable:
+        """Fetch the contacts that are in any of some groups of Gmail into a file, and load it.
+
+        Args:
+            gmail: An account that is signed in to, from `Workspace.gmail`.
+            groups: Their names, as `gmail.groups()` gives them; one is "All contacts".
+
+        Raises:
+            SignInError: Nobody is signed in, or the sign-in has ended and cannot be renewed.
+            SourceError: There is no such group; or Gmail cannot be reached, or refuses.
+            CancelledError: `cancel` was called; the import is as it was before.
+        """
+        return self._load_fetched(gmail, groups, "gmail-contacts.jsonl", progress)
+
+    def _load_fetched(
+        self, account: Outlook | Gmail, chosen: Sequence[str], name: str, progress: Progress
+    ) -> StagedTable:
+        path = self.upload_folder / name
         self._cancelled.clear()
-        outlook.fetch(
-            folders, path, _stoppable(lambda f, text: progress(0.8 * f, text), self._cancelled)
+        account.fetch(
+            chosen, path, _stoppable(lambda f, text: progress(0.8 * f, text), self._cancelled)
         )
         return self.load(path, progress=lambda f, text: progress(0.8 + 0.2 * f, text))
 

@@ -12,6 +12,8 @@ from typing import Final
 import pytest
 
 from crmkit.database import Database, in_memory
+from tests.google_service import GoogleService
+from tests.google_service import person as google_person
 from tests.keyrings import MemoryKeyring, using
 from tests.outlook_service import Folder, OutlookService, people
 from tests.services import served
@@ -59,6 +61,19 @@ def outlook_service(
     service.root.inside["folder-c"] = Folder("Empty")
     with served(service, tmp_path):
         for name, value in service.environment().items():
+            monkeypatch.setenv(name, value)
+        yield service
+
+
+@pytest.fixture
+def google_service(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keyring: MemoryKeyring
+) -> Iterator[GoogleService]:
+    """A Google account with five contacts, two of them in a group."""
+    service = GoogleService()
+    service.people = [google_person(n, *(["77"] if n > 3 else [])) for n in range(1, 6)]
+    with served(service, tmp_path):
+        for name, value in service.environment(tmp_path).items():
             monkeypatch.setenv(name, value)
         yield service
 

@@ -122,8 +122,10 @@ def _handler(service: Service) -> type[BaseHTTPRequestHandler]:
 
 
 def _certificate(folder: Path) -> Path:
-    """A certificate for this machine, with its key, in one file."""
+    """A certificate for this machine, with its key, in one file; services share the one of a folder."""
     path = folder / "certificate.pem"
+    if path.exists():
+        return path
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = dt.datetime.now(dt.UTC)

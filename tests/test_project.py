@@ -24,7 +24,6 @@ NOTEBOOKS: Final = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LAYERS: Final = (
     "errors",
     "keychain",
-    "accounts",
     "sql",
     "database",
     "entities",
@@ -33,6 +32,7 @@ LAYERS: Final = (
     "price_lists",
     "workbook_child",
     "sources",
+    "accounts",
     "erp_sheets",
     "staging",
     "expressions",

@@ -24,6 +24,8 @@ import requests
 from crmkit import keychain
 from crmkit.accounts.web import Progress, Web, ended, unreachable, write_answer, writing
 from crmkit.errors import SettingsError, SignInError, SourceError
+from crmkit.sources.answers import objects, text
+from crmkit.sources.graph import FOLDER
 
 log = logging.getLogger(__name__)
 
@@ -33,9 +35,6 @@ _AUTHORITY_VARIABLE: Final = "CRMKIT_GRAPH_AUTHORITY"
 _ADDRESS_VARIABLE: Final = "CRMKIT_GRAPH_ADDRESS"
 _AUTHORITY: Final = "https://login.microsoftonline.com"
 _ADDRESS: Final = "https://graph.microsoft.com/v1.0"
-
-FOLDER: Final = "@crmkit.folder"
-"""Added to each answer that is written: the path of its folder."""
 
 _SCOPES: Final = ["Contacts.Read"]
 _PAGE: Final = 100
@@ -271,8 +270,8 @@ class Outlook:
         self, link: str, above: str, seen: set[str], progress: Progress
     ) -> Iterator[Folder]:
         for answer in self._pages(link, {"$top": str(_PAGE)}, progress):
-            for item in answer["value"]:
-                folder_id = str(item.get("id", "")) if isinstance(item, dict) else ""
+            for item in objects(answer, "value"):
+                folder_id = text(item, "id")
                 if not folder_id or folder_id in seen:
                     continue
                 seen.add(folder_id)

@@ -75,6 +75,11 @@ def listed(answer: dict[str, Any], key: str) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
+def objects(answer: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    """The objects of a list."""
+    return [item for item in listed(answer, key) if isinstance(item, dict)]
+
+
 def parts(item: dict[str, Any], key: str) -> dict[str, Any]:
     """An object inside another; empty when it is missing or something else."""
     value = item.get(key)

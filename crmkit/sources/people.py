@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from crmkit.sources.answers import listed, parts, read_answers, shown, starts_with, text
+from crmkit.sources.answers import listed, objects, parts, read_answers, shown, starts_with, text
 from crmkit.sources.contact import Address, Contact, Row, read_label
 
 _LOOK: Final = re.compile(
@@ -51,10 +51,9 @@ def read_contacts(path: Path, on_bytes: Callable[[int], None]) -> Iterator[Row]:
     number = 0
     groups: dict[str, str] = {}
     for answer in read_answers(path, on_bytes):
-        for group in listed(answer, "contactGroups"):
-            if isinstance(group, dict):
-                name = text(group, "formattedName") or text(group, "name")
-                groups[text(group, "resourceName")] = name
+        for group in objects(answer, "contactGroups"):
+            name = text(group, "formattedName") or text(group, "name")
+            groups[text(group, "resourceName")] = name
         for person in listed(answer, "connections"):
             number += 1
             if not isinstance(person, dict):
@@ -93,7 +92,8 @@ def contact_of(person: dict[str, Any], groups: dict[str, str]) -> Contact:
         contact.birthday(_date(parts(birthday, "date")) or text(birthday, "text"))
     for note in _primary_first(person, "biographies"):
         contact.notes(text(note, "value"))
-    contact.put("Categories", ", ".join(_group_names(person, groups)))
+    labels = (groups.get(id_) or id_.removeprefix("contactGroups/") for id_ in groups_of(person))
+    contact.put("Categories", ", ".join(sorted(labels)))
     contact.key("Google", text(person, "resourceName").removeprefix("people/"))
     return contact
 
@@ -121,16 +121,14 @@ def _put_others(contact: Contact, person: dict[str, Any]) -> None:
     for event in _primary_first(person, "events"):
         kind = (text(event, "type") or "other").lower()
         contact.put(f"Date ({kind})"[:60], _date(parts(event, "date")))
-    for own in [*listed(person, "userDefined"), *listed(person, "clientData")]:
-        if isinstance(own, dict):
-            contact.put(text(own, "key")[:60] or "Custom field", text(own, "value"))
+    for own in objects(person, "userDefined"):
+        contact.put(text(own, "key")[:60] or "Custom field", text(own, "value"))
     for own in _primary_first(person, "externalIds"):
         contact.put(f"ID ({(text(own, 'type') or 'other').lower()})"[:60], text(own, "value"))
 
 
 def _primary_first(person: dict[str, Any], key: str) -> list[dict[str, Any]]:
-    items = [item for item in listed(person, key) if isinstance(item, dict)]
-    return sorted(items, key=lambda item: not parts(item, "metadata").get("primary"))
+    return sorted(objects(person, key), key=lambda item: not parts(item, "metadata").get("primary"))
 
 
 def _address(given: dict[str, Any]) -> Address:
@@ -154,14 +152,13 @@ def _date(given: dict[str, Any]) -> str:
     return f"{year:04}-{month:02}-{day:02}" if isinstance(year, int) else f"--{month:02}-{day:02}"
 
 
-def _group_names(person: dict[str, Any], groups: dict[str, str]) -> list[str]:
-    found = []
-    for membership in listed(person, "memberships"):
-        if isinstance(membership, dict):
-            group = parts(membership, "contactGroupMembership")
-            resource = text(group, "contactGroupResourceName")
-            found.append(groups.get(resource) or resource.removeprefix("contactGroups/"))
-    return [name for name in found if name]
+def groups_of(person: dict[str, Any]) -> set[str]:
+    """The resource names of the groups that a contact is in."""
+    found = {
+        text(parts(membership, "contactGroupMembership"), "contactGroupResourceName")
+        for membership in _primary_first(person, "memberships")
+    }
+    return found - {""}
 
 
 def _says_something(contact: Contact) -> bool:

@@ -15,6 +15,7 @@ from crmkit.staging import StagedTable
 from crmkit.ui import markup
 from crmkit.ui.desk import Desk, Panel, button
 from crmkit.ui.file_origin import FileOrigin
+from crmkit.ui.gmail import GmailOrigin
 from crmkit.ui.origin import Origin
 from crmkit.ui.outlook import OutlookOrigin
 from crmkit.ui.subject import SubjectChoice
@@ -26,7 +27,7 @@ _DELIMITERS: Final = {";": ";", ",": ",", "tab": "\t", "|": "|"}
 _SHOWN_REJECTED: Final = 10
 _SHOWN_TEXT: Final = 300
 
-ORIGINS: Final[tuple[type[Origin], ...]] = (FileOrigin, OutlookOrigin)
+ORIGINS: Final[tuple[type[Origin], ...]] = (FileOrigin, OutlookOrigin, GmailOrigin)
 """The kinds of source, in the order in which they are offered."""
 
 
