@@ -1,6 +1,6 @@
 """What all batches have in common: their header, their selections, and how records go and come back.
 
-A batch is what one import, deletion or undo wrote, or that a backup was restored. Its row is inserted
+A batch is what one import, deletion or undo wrote, or that a backup was restored or a person forgotten. Its row is inserted
 in the transaction that writes the records, with what it wrote as counted in the CRM.
 """
 
@@ -37,6 +37,12 @@ class BatchKind(StrEnum):
     DELETE = "delete"
     UNDO = "undo"
     RESTORE = "restore"
+    FORGET = "forget"
+
+    @property
+    def can_be_undone(self) -> bool:
+        """Whether a batch of this kind can be taken back by an undo."""
+        return self not in (BatchKind.RESTORE, BatchKind.FORGET)
 
 
 @dataclass(frozen=True)

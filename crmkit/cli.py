@@ -13,7 +13,8 @@ from typing import Annotated
 import typer
 
 from crmkit import jobs, serve
-from crmkit.errors import CrmkitError
+from crmkit.errors import CrmkitError, SettingsError
+from crmkit.private import LeftKind
 from crmkit.samples import SAMPLES, sample_workspace
 from crmkit.ui.handling import keep_log
 from crmkit.workspace import Progress, Workspace
@@ -185,10 +186,108 @@ def restore(
     typer.echo(f"Now: {now}. In the backup: {_counted(preview.then)}.")
     for number, source in preview.batches:
         typer.echo(f"Batch {number}, {source}, will not be in the CRM any more.")
+    if preview.forgotten:
+        typer.echo(f"Forgotten since, and forgotten again: {preview.forgotten:,} persons.")
     if not yes:
         typer.confirm("Restore it?", abort=True)
     batch = chosen.restore(name, revision=preview.revision, back_up=backup)
     typer.echo(f"The backup is restored. Backup before it: {batch.backup or 'none'}.")
+
+
+@app.command()
+def private(workspace: WorkspaceOption = Path("workspace")) -> None:
+    """List what is left of files outside the CRM: imports, uploads, exports and backups."""
+    found = Workspace(workspace).private_data()
+    if not found:
+        typer.echo("Nothing is left.")
+    for item in found:
+        rows = "" if item.rows is None else f"  {item.rows:,} rows"
+        old = "  old" if item.old else ""
+        typer.echo(
+            f"{item.name}  {item.kind.label}{f'  {item.source}' if item.source else ''}{rows}"
+            f"  {item.last_used:%Y-%m-%d %H:%M}  {item.size / 1_000_000:,.1f} MB{old}"
+        )
+
+
+@app.command()
+def purge(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Names, as `crmkit private` lists them.")
+    ] = None,
+    workspace: WorkspaceOption = Path("workspace"),
+    old: Annotated[
+        bool, typer.Option("--old", help="Imports, uploads and exports marked as old.")
+    ] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="All imports, uploads and exports; backups stay.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete what is left of files outside the CRM; a backup only by its name."""
+    chosen = Workspace(workspace)
+    found = chosen.private_data()
+    wanted = set(names or ())
+    if unknown := sorted(wanted - {item.name for item in found}):
+        raise SettingsError(
+            "Nothing of this name is left.",
+            where=", ".join(unknown),
+            mend="`crmkit private` lists the names.",
+        )
+    gone = [
+        item
+        for item in found
+        if item.name in wanted
+        or (item.kind is not LeftKind.BACKUP and (everything or (old and item.old)))
+    ]
+    if not gone:
+        typer.echo("Nothing to delete.")
+        return
+    for item in gone:
+        typer.echo(f"{item.name}  {item.kind.label}")
+    if not yes:
+        typer.confirm("Delete these for good?", abort=True)
+    chosen.purge(gone)
+    typer.echo(f"Deleted: {len(gone):,}.")
+
+
+@app.command(name="forget")
+def forget_person(
+    person: Annotated[
+        str, typer.Argument(help="Part of a name or e-mail address, or the person's ID.")
+    ],
+    workspace: WorkspaceOption = Path("workspace"),
+    exports: Annotated[
+        bool,
+        typer.Option("--exports/--keep-exports", help="Delete the exports that hold the person."),
+    ] = True,
+    backups: Annotated[
+        bool,
+        typer.Option("--backups/--keep-backups", help="Delete the backups that hold the person."),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete one person for good: from the CRM, its log, unfinished imports and exports."""
+    chosen = Workspace.open(workspace)
+    found = chosen.find_persons(person)
+    exact = [item for item in found if str(item[0]) == person.strip()]
+    if len(exact or found) != 1:
+        for _, label in found:
+            typer.echo(label)
+        raise SettingsError(
+            "Several persons fit." if found else "No person fits.",
+            where=person,
+            mend="Name one by ID." if found else "Look for another part of the name.",
+        )
+    ((person_id, _),) = exact or found
+    preview = chosen.forget_preview(person_id)
+    for line in preview.lines:
+        typer.echo(line)
+    if not yes:
+        typer.confirm("Forget this person? It cannot be undone.", abort=True)
+    batch = chosen.forget(
+        person_id, revision=preview.crm.revision, exports=exports, backups=backups
+    )
+    typer.echo(f"Person {person_id} is forgotten, batch {batch.id}.")
 
 
 def main() -> None:

@@ -64,6 +64,7 @@ class Preferences:
         backup_megabytes: What they may take together; the oldest go first.
         outlook_client_id, outlook_tenant: How crmkit is registered with Microsoft, to fetch
             contacts from Outlook; empty where it is not.
+        keep_import_days: Days after its last use when what is left of an import is deleted.
     """
 
     mandatory_company: bool = True
@@ -75,6 +76,7 @@ class Preferences:
     backup_megabytes: int = 5000
     outlook_client_id: str = ""
     outlook_tenant: str = "common"
+    keep_import_days: int = 30
 
 
 def table(table_id: str) -> Query:
@@ -265,6 +267,7 @@ def _preferences(stored: dict[str, str]) -> Preferences:
         backup_megabytes=int(stored.get("backup_megabytes", Preferences.backup_megabytes)),
         outlook_client_id=stored.get("outlook_client_id", ""),
         outlook_tenant=stored.get("outlook_tenant", Preferences.outlook_tenant),
+        keep_import_days=int(stored.get("keep_import_days", Preferences.keep_import_days)),
     )
 
 
@@ -279,6 +282,7 @@ def _preference_values(preferences: Preferences) -> dict[str, str]:
         "backup_megabytes": str(preferences.backup_megabytes),
         "outlook_client_id": preferences.outlook_client_id,
         "outlook_tenant": preferences.outlook_tenant,
+        "keep_import_days": str(preferences.keep_import_days),
     }
 
 
@@ -483,6 +487,8 @@ def _create_sql(schema: Schema) -> list[Query]:
             " kind varchar, created_at timestamp)"
         ),
         sql("create table crm.selection_member (selection_id integer, record_id integer)"),
+        # Records that were forgotten, with the batches that had touched them: numbers, nothing else.
+        sql("create table crm.forgotten (entity varchar, record_id integer, batch_id integer)"),
         sql(
             "create table crm.price_list (id integer, name varchar, description varchar,"
             " currency varchar, valid_from date, valid_to date, active boolean, erp_key varchar,"

@@ -18,46 +18,81 @@ _BLOCK = 10_000
 _STATUSES = [Status.HELD_BACK.value, Status.PROBLEM.value]
 
 
-def count(db: Database, plan: Plan) -> int:
-    """How many rows of the file are held back, for one of their records at least."""
+def count(db: Database, plan: Plan | None) -> int:
+    """How many rows of the file are held back, for one of their records at least.
+
+    Args:
+        plan: None for an import that is in the CRM, of which only the rows held back are kept.
+    """
+    if plan is None:
+        return int(db.value(sql("select count(*) from held_back")))
     return int(db.value(sql("select count(*) from plan_row as row where {held}", held=_held(plan))))
 
 
 def page(
-    db: Database, plan: Plan, staged: StagedTable, *, offset: int = 0, limit: int = 100
+    db: Database, plan: Plan | None, staged: StagedTable, *, offset: int = 0, limit: int = 100
 ) -> list[tuple[Any, ...]]:
     """Some rows held back, in the order of the file: row number, the source's cells, the reason."""
-    cells = join("", (sql(", staged.{c}", c=name(c.id)) for c in _kept(staged)))
-    return db.rows(
-        sql(
-            """
-            with held as (
-                select * from plan_row as row where {held} order by row_no limit {limit} offset {offset}
-            ), problem as (
-                select issue.row_no, issue.entity,
-                    string_agg(distinct concat_ws(' ', '“' || nullif(issue.value, '') || '”:',
-                        issue.message, issue.mend), ' ' order by concat_ws(' ',
-                        '“' || nullif(issue.value, '') || '”:', issue.message, issue.mend)) as told
-                from issue join held on held.row_no = issue.row_no
-                where issue.level = {error}
-                group by issue.row_no, issue.entity
-            )
-            select row.row_no {cells}, concat_ws(' ', {reasons})
-            from held as row
-            join staged on staged.row_no = row.row_no
-            {joins}
-            order by row.row_no
-            """,
+    if plan is not None:
+        which = sql(
+            "(select * from plan_row as row where {held} order by row_no limit {limit} offset {offset})",
             held=_held(plan),
             limit=limit,
             offset=offset,
-            error=Level.ERROR.value,
-            cells=cells,
-            reasons=join(
-                ", ", (_reason(entity.id, entity.labels["en"]) for entity in plan.entities)
-            ),
-            joins=join(" ", (_joins(entity.id) for entity in plan.entities)),
         )
+        return db.rows(sql("{rows} order by row_no", rows=_rows_sql(plan, staged, which)))
+    cells = join("", (sql(", {c}", c=name(c.id)) for c in _kept(staged)))
+    return db.rows(
+        sql(
+            "select row_no {cells}, reason from held_back order by row_no"
+            " limit {limit} offset {offset}",
+            cells=cells,
+            limit=limit,
+            offset=offset,
+        )
+    )
+
+
+def keep(db: Database, plan: Plan, staged: StagedTable, *, catalog: str) -> None:
+    """Copy the rows held back, with their reasons, into an attached file that outlives the others."""
+    which = sql("(select * from plan_row as row where {held})", held=_held(plan))
+    db.run(
+        sql(
+            "create table {t} as {rows}",
+            t=name(catalog, "held_back"),
+            rows=_rows_sql(plan, staged, which),
+        )
+    )
+
+
+def _rows_sql(plan: Plan, staged: StagedTable, which: Query) -> Query:
+    """Rows held back: `row_no`, the source's cells, and `reason`.
+
+    Args:
+        which: Those rows of `plan_row`.
+    """
+    cells = join("", (sql(", staged.{c}", c=name(c.id)) for c in _kept(staged)))
+    return sql(
+        """
+        with held as {which}, problem as (
+            select issue.row_no, issue.entity,
+                string_agg(distinct concat_ws(' ', '“' || nullif(issue.value, '') || '”:',
+                    issue.message, issue.mend), ' ' order by concat_ws(' ',
+                    '“' || nullif(issue.value, '') || '”:', issue.message, issue.mend)) as told
+            from issue join held on held.row_no = issue.row_no
+            where issue.level = {error}
+            group by issue.row_no, issue.entity
+        )
+        select row.row_no {cells}, concat_ws(' ', {reasons}) as reason
+        from held as row
+        join staged on staged.row_no = row.row_no
+        {joins}
+        """,
+        which=which,
+        error=Level.ERROR.value,
+        cells=cells,
+        reasons=join(", ", (_reason(entity.id, entity.labels["en"]) for entity in plan.entities)),
+        joins=join(" ", (_joins(entity.id) for entity in plan.entities)),
     )
 
 
@@ -66,7 +101,7 @@ def headers(staged: StagedTable) -> tuple[str, ...]:
     return (*_source_headers(staged), HELD_BACK)
 
 
-def export(db: Database, plan: Plan, staged: StagedTable, path: Path) -> int:
+def export(db: Database, plan: Plan | None, staged: StagedTable, path: Path) -> int:
     """Write the rows held back to an Excel or CSV file, by the ending of its name.
 
     Returns:

@@ -7,16 +7,17 @@ which batches went.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from crmkit import crm
+from crmkit import crm, forget
 from crmkit.backup import copy_whole, fingerprint, sync_file, sync_folder
 from crmkit.batches import BatchHeader, insert_batch
 from crmkit.database import Database, in_memory, opened
@@ -42,6 +43,7 @@ class RestorePreview:
         revision: The CRM's revision that it was worked out on; None where the CRM cannot be read.
         now, then: Entity id -> records in the CRM and in the backup.
         batches: The batches that would no longer be in the CRM, newest first: id, and its source.
+        forgotten: Persons in the backup who were forgotten since, and are forgotten again.
     """
 
     name: str
@@ -49,10 +51,14 @@ class RestorePreview:
     now: dict[str, int]
     then: dict[str, int]
     batches: tuple[tuple[int, str], ...]
+    forgotten: int = 0
 
 
-def preview_restore(crm_path: Path, copy: Path) -> RestorePreview:
+def preview_restore(crm_path: Path, copy: Path, forgotten: Sequence[int]) -> RestorePreview:
     """What putting a backup in the CRM's place would do. Nothing is written.
+
+    Args:
+        forgotten: The ids of persons who must not come back.
 
     Raises:
         StorageError: The backup cannot be read, or the CRM is busy.
@@ -60,22 +66,36 @@ def preview_restore(crm_path: Path, copy: Path) -> RestorePreview:
     with in_memory() as db, db.attached(copy, "crm", read_only=True):
         crm.check_format(db)
         then, kept = _counts(db), _batches(db)
+        again = len(forget.present(db, forgotten))
     try:
         with in_memory() as db, db.attached(crm_path, "crm", read_only=True):
             crm.check_format(db)
             revision, now, batches = crm.revision(db), _counts(db), _batches(db)
     except UnreadableError:
-        return RestorePreview(copy.name, None, {}, then, ())
+        return RestorePreview(copy.name, None, {}, then, (), again)
     gone = tuple(batch for batch in reversed(batches) if batch not in set(kept))
     return RestorePreview(
-        copy.name, revision, now, then, tuple((number, source) for number, _, source in gone)
+        copy.name,
+        revision,
+        now,
+        then,
+        tuple((number, source) for number, _, source in gone),
+        again,
     )
 
 
-def restore(crm_path: Path, copy: Path, header: BatchHeader, *, revision: int | None) -> None:
+def restore(
+    crm_path: Path,
+    copy: Path,
+    header: BatchHeader,
+    *,
+    revision: int | None,
+    forgotten: Sequence[int] = (),
+) -> None:
     """Put a backup in the CRM's place, as a batch; all of it or nothing.
 
     Args:
+        forgotten: The ids of persons who are forgotten again where the backup holds them.
         header: Of the batch that says so.
         revision: Of the CRM that was previewed; None for one that cannot be read, of which a copy
             is kept beside the backups.
@@ -91,7 +111,7 @@ def restore(crm_path: Path, copy: Path, header: BatchHeader, *, revision: int | 
             with opened(copy, read_only=True) as db:
                 expected = fingerprint(db)
             copy_whole(copy, part, expected=expected)
-            _carry_over(part, None, header)
+            _carry_over(part, None, header, forgotten)
             _set_aside(crm_path, copy.parent, header)
             _take_place(part, crm_path)
             return
@@ -99,7 +119,7 @@ def restore(crm_path: Path, copy: Path, header: BatchHeader, *, revision: int | 
             with opened(copy, read_only=True) as db:
                 expected = fingerprint(db)
             copy_whole(copy, part, expected=expected)
-            _carry_over(part, later, header)
+            _carry_over(part, later, header, forgotten)
             if os.name == "posix":
                 _take_place(part, crm_path)
                 time.sleep(_PAUSE)
@@ -129,7 +149,66 @@ def _held(crm_path: Path, revision: int) -> Iterator[Database]:
         yield db
 
 
-def _carry_over(part: Path, later: Database | None, header: BatchHeader) -> None:
+def rewrite(crm_path: Path, change: Callable[[Database], None], *, revision: int) -> None:
+    """Change the CRM so that nothing of what is deleted stays in its file; all of it or nothing.
+
+    Args:
+        change: Is given the CRM, attached as `crm`.
+        revision: Of the CRM that was previewed.
+
+    Raises:
+        StalePlanError: The CRM was written since the preview.
+        StorageError: It is busy, or the new file cannot be written; the CRM is as it was.
+    """
+    part = crm_path.with_name(_PART)
+    try:
+        with _held(crm_path, revision):
+            try:
+                shutil.copyfile(crm_path, part)
+                with in_memory() as db, db.attached(part, "crm", read_only=False):
+                    change(db)
+                _compact(part)
+            except BaseException:
+                _clear(crm_path)
+                raise
+            if os.name == "posix":
+                _take_place(part, crm_path)
+                time.sleep(_PAUSE)
+        if os.name != "posix":
+            _take_place(part, crm_path)
+    except OSError as error:
+        raise StorageError(
+            "The CRM could not be written anew, so it is as it was.",
+            where=str(error.strerror),
+            mend="Free disk space, or close what uses the workspace, then try again.",
+        ) from error
+
+
+def _compact(part: Path) -> None:
+    """Write a CRM's file anew: DuckDB keeps what was deleted in the blocks of the old one."""
+    whole = part.with_name(f"{part.name}2")
+    with opened(part, read_only=True) as db:
+        expected = fingerprint(db)
+    with (
+        in_memory() as db,
+        db.attached(part, "old", read_only=True),
+        db.attached(whole, "new", read_only=False),
+    ):
+        db.run(sql("copy from database old to new"))
+    with opened(whole, read_only=True) as db:
+        if fingerprint(db) != expected:
+            raise StorageError(
+                "The CRM that was written anew does not hold what it should, so it is as it was.",
+                where=part.name,
+                mend="Try again; if it happens twice, check the disk.",
+            )
+    whole.replace(part)
+    sync_file(part)
+
+
+def _carry_over(
+    part: Path, later: Database | None, header: BatchHeader, forgotten: Sequence[int]
+) -> None:
     """Bring the copy to this program's format, as far as the later CRM had come, and log it."""
     with in_memory() as db, db.attached(part, "crm", read_only=False):
         if not crm.check_format(db):
@@ -151,7 +230,14 @@ def _carry_over(part: Path, later: Database | None, header: BatchHeader) -> None
                             t=table_id,
                         )
                     )
+            again = forget.present(db, forgotten)
+            forget.erase(db, crm.load_schema(db), again)
+            if again:
+                told = {**json.loads(header.settings), "forgotten_again": again}
+                header = replace(header, settings=json.dumps(told))
             insert_batch(db, crm.next_id(db, "batch"), header, {})
+    if again:
+        _compact(part)
     sync_file(part)
 
 

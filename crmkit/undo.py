@@ -49,6 +49,7 @@ class KeptReason(StrEnum):
     PARENT_GONE = "parent_gone"
     UNDONE = "undone"
     FIELD_GONE = "field_gone"
+    FORGOTTEN = "forgotten"
 
     @property
     def label(self) -> str:
@@ -59,6 +60,7 @@ class KeptReason(StrEnum):
             KeptReason.PARENT_GONE: "what it belongs to was deleted by another batch; undo that one first",
             KeptReason.UNDONE: "the batch that added it was undone since, so it stays away",
             KeptReason.FIELD_GONE: "the CRM has no such field any more",
+            KeptReason.FORGOTTEN: "this person was forgotten since, for good",
         }[self]
 
 
@@ -261,6 +263,14 @@ def _work_out(db: Database, schema: Schema, batch_id: int) -> None:
         sql(
             "create or replace temp table undo_kept"
             " (entity varchar, record_id integer, field varchar, reason varchar)"
+        )
+    )
+    db.run(
+        sql(
+            "insert into undo_kept select distinct entity, record_id, '', {reason}"
+            " from crm.forgotten where batch_id = {batch}",
+            reason=KeptReason.FORGOTTEN.value,
+            batch=batch_id,
         )
     )
     for entity in schema.entities:
@@ -713,7 +723,7 @@ def _kept(db: Database, schema: Schema) -> tuple[Kept, ...]:
     parts = [
         sql(
             "select kept.entity, kept.record_id, coalesce({named}, '(no name)') as label, kept.field,"
-            " kept.reason from undo_kept as kept join {t} as record on record.id = kept.record_id"
+            " kept.reason from undo_kept as kept left join {t} as record on record.id = kept.record_id"
             " where kept.entity = {entity}",
             named=name_fields_sql(entity, "record"),
             t=crm.table(entity.id),
@@ -867,7 +877,10 @@ def _select(db: Database, entity: Entity, changed: Query, batch: int, header: Ba
             back=_temp(entity, "back"),
         ),
         "kept": sql(
-            "select distinct record_id as id from undo_kept where entity = {e}", e=entity.id
+            "select distinct record_id as id from undo_kept"
+            " where entity = {e} and reason <> {forgotten}",
+            e=entity.id,
+            forgotten=KeptReason.FORGOTTEN.value,
         ),
     }
     record_selections(db, entity, members, batch, header, link=" by")

@@ -22,7 +22,7 @@ import os
 import tempfile
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -37,6 +37,7 @@ from crmkit import (
     decisions,
     descriptions,
     drift,
+    forget,
     held_back,
     history,
     keyed,
@@ -44,6 +45,7 @@ from crmkit import (
     mapping,
     preview,
     price_lists,
+    private,
     remembered,
     selections,
     settings,
@@ -51,6 +53,7 @@ from crmkit import (
     staging,
     suggestions,
     template,
+    traces,
     workbooks,
 )
 from crmkit.accounts import gmail as google
@@ -87,15 +90,17 @@ from crmkit.mapping import CHOSEN, ColumnMapping, Mapping
 from crmkit.plan import Balance, Plan, balance, make_plan, outline
 from crmkit.preview import RecordDetail, RowFilter
 from crmkit.price_lists import PriceList
+from crmkit.private import Left
 from crmkit.records import by_hand
 from crmkit.remembered import HeaderChoice
-from crmkit.restore import RestorePreview, preview_restore, restore
+from crmkit.restore import RestorePreview, preview_restore, restore, rewrite
 from crmkit.selections import Combination, Selection
 from crmkit.settings import Action, Settings
 from crmkit.sources import Source
 from crmkit.sql import Query, name, sql
 from crmkit.staging import StagedTable
 from crmkit.steps import Expression, NamePart, Split, Step
+from crmkit.traces import ForgetPreview
 from crmkit.undo import UndoPreview, check_revision, preview_undo, undo
 
 log = logging.getLogger(__name__)
@@ -212,6 +217,7 @@ class Workspace:
         workspace._make_folders()
         if not up_to_date:
             workspace._upgrade()
+        workspace._tidy()
         return workspace
 
     def _upgrade(self) -> None:
@@ -330,13 +336,11 @@ class Workspace:
 
     def unfinished(self) -> tuple[Unfinished, ...]:
         """Imports that were started and are not in the CRM, last used first."""
-        with self.reading() as db:
-            committed = {
-                row[0] for row in db.rows(sql("select import_id from crm.batch order by id"))
-            }
+        committed = self._committed()
         found = []
-        for path in (self.path / "imports").glob("*.duckdb"):
-            if path.stem in committed:
+        for path in private.import_files(self.path):
+            import_id = private.import_id(path)
+            if import_id in committed:
                 continue
             changed_at = datetime.fromtimestamp(path.stat().st_mtime)
             try:
@@ -348,19 +352,163 @@ class Workspace:
             if state.get("source_name"):
                 step, taken_out = state["step"], _was_committed(state)
                 found.append(
-                    Unfinished(path.stem, state["source_name"], step, changed_at, taken_out)
+                    Unfinished(import_id, state["source_name"], step, changed_at, taken_out)
                 )
         return tuple(sorted(found, key=lambda item: item.changed_at, reverse=True))
 
+    def _committed(self) -> set[str]:
+        """The imports that are in the CRM."""
+        with self.reading() as db:
+            rows = db.rows(sql("select import_id from crm.batch where import_id <> '' order by id"))
+        return {import_id for (import_id,) in rows}
+
     def discard(self, import_id: str) -> None:
         """Delete an unfinished import with its staged rows; the CRM is not touched."""
-        for path in (self.path / "imports").glob(f"{_safe_id(import_id)}.duckdb*"):
-            path.unlink()
-        folder = self.path / "uploads" / _safe_id(import_id)
-        if folder.is_dir():
-            for path in folder.iterdir():
-                path.unlink()
-            folder.rmdir()
+        private.delete_import(self.path, _safe_id(import_id))
+
+    # --- private data ----------------------------------------------------------------------
+
+    def private_data(self) -> tuple[Left, ...]:
+        """What is left of files outside the CRM: imports, uploads, exports, backups; last used first."""
+        try:
+            committed = self._committed()
+        except UnreadableError:
+            committed = set()
+        return private.left(self.path, committed, days=self._keep_days())
+
+    def purge(self, left: Iterable[Left]) -> None:
+        """Delete what `private_data` listed; the CRM is not touched.
+
+        Raises:
+            StorageError: Some of it is in use; the rest is deleted.
+        """
+        private.purge(self.path, left)
+
+    def find_persons(self, text: str) -> list[tuple[int, str]]:
+        """Persons by a part of their name or e-mail address, or by their ID: id and label."""
+        with self.reading() as db:
+            return forget.find(db, text)
+
+    def forget_preview(self, person_id: int) -> ForgetPreview:
+        """What forgetting a person would do, in the CRM and in every file; nothing is written.
+
+        Raises:
+            SettingsError: There is no such person.
+        """
+        with self.reading() as db:
+            in_crm = forget.look(db, crm.load_schema(db), person_id)
+            known = forget.words(db, person_id)
+        return ForgetPreview(
+            in_crm, traces.look(self.path, known, country=self.preferences.country)
+        )
+
+    def forget(
+        self,
+        person_id: int,
+        *,
+        revision: int | None = None,
+        exports: bool = True,
+        backups: bool = False,
+        progress: Progress = _no_progress,
+    ) -> Batch:
+        """Delete a person for good: from the CRM and its log, unfinished imports and descriptions.
+
+        It cannot be undone, and no backup is made, which would hold the person. A later file that
+        brings the person again brings a new person.
+
+        Args:
+            revision: Of the preview that was looked at: it is refused when the CRM changed since.
+            exports, backups: Delete those that hold the person, too.
+
+        Returns:
+            The batch that says so in the log, with the person's number only.
+
+        Raises:
+            SettingsError: There is no such person.
+            StalePlanError: The CRM changed since the preview.
+            StorageError: A file is in use. The CRM is as it was; what was deleted in files is, and
+                it can be repeated.
+        """
+        self._cancelled.clear()
+        progress = _stoppable(progress, self._cancelled)
+        progress(0.0, "Looking at the files of the workspace")
+        preview = self.forget_preview(person_id)
+        with self.reading() as db:
+            known = forget.words(db, person_id)
+            check_revision(db, revision)
+        progress(0.3, "Taking the person out of imports and exports")
+        traces.remove(
+            self.path,
+            known,
+            preview.files,
+            country=self.preferences.country,
+            exports=exports,
+            backups=backups,
+        )
+        progress(0.6, "Taking the person out of the CRM")
+        now = datetime.now().replace(microsecond=0)
+        header = BatchHeader(
+            now,
+            getpass.getuser(),
+            f"person {person_id} forgotten",
+            kind=BatchKind.FORGET,
+            settings=json.dumps({"person": person_id}),
+        )
+        # From here on it is not to be stopped: it takes seconds.
+        rewrite(
+            self.crm_path,
+            lambda db: forget.forget(db, crm.load_schema(db), person_id, header),
+            revision=preview.crm.revision,
+        )
+        self._facts = None
+        self._keep_forgotten(self._forgotten())
+        done = self._batch_of(header)
+        assert done is not None
+        return done
+
+    def _forgotten(self) -> list[int]:
+        """The ids of all persons that were forgotten. A backup may not know of them, nor a CRM that
+        was restored from one; so they stand in a file, too.
+        """
+        found: set[int] = set()
+        if self._forgotten_path.exists():
+            found |= set(json.loads(self._forgotten_path.read_text(encoding="utf-8")))
+        with contextlib.suppress(UnreadableError), self.reading() as db:
+            found |= set(forget.forgotten(db))
+        return sorted(found)
+
+    def _keep_forgotten(self, person_ids: Sequence[int]) -> None:
+        if person_ids:
+            part = self._forgotten_path.with_suffix(".part")
+            part.write_text(json.dumps(list(person_ids)), encoding="utf-8")
+            part.replace(self._forgotten_path)
+
+    @property
+    def _forgotten_path(self) -> Path:
+        return self.path / "forgotten.json"
+
+    def _keep_days(self) -> int:
+        try:
+            return self.preferences.keep_import_days
+        except StorageError:
+            return Preferences.keep_import_days
+
+    def _tidy(self) -> None:
+        """Delete imports that nobody used for long, and the rows of those that are in the CRM."""
+        files = private.import_files(self.path)
+        if not files:
+            return
+        private.delete_old_imports(self.path, days=self._keep_days())
+        if not (whole := [path for path in files if path.exists() and not private.is_rest(path)]):
+            return
+        committed = self._committed()
+        for path in whole:
+            # Its program was killed after the commit, or is about to delete them itself.
+            if private.import_id(path) in committed:
+                with contextlib.suppress(StorageError):
+                    with opened(path, wait=0.0):
+                        pass
+                    self.open_import(private.import_id(path))
 
     def batches(self) -> tuple[Batch, ...]:
         """All committed imports, newest first, with counts from the CRM."""
@@ -408,6 +556,10 @@ class Workspace:
         self._cancelled.clear()
         progress = _stoppable(progress, self._cancelled)
         batch = self.batch(batch_id)
+        if batch.kind is BatchKind.FORGET:
+            raise SettingsError(
+                "A person who was forgotten does not come back.", where=f"Batch {batch_id}"
+            )
         if batch.kind is BatchKind.RESTORE:
             raise SettingsError(
                 "A restored backup is not undone, but restored.",
@@ -566,7 +718,7 @@ class Workspace:
             SettingsError: There is no backup of this name.
             StorageError: It cannot be read, or the CRM is busy.
         """
-        return preview_restore(self.crm_path, self._backup_path(name))
+        return preview_restore(self.crm_path, self._backup_path(name), self._forgotten())
 
     def restore(
         self,
@@ -596,7 +748,9 @@ class Workspace:
         self._cancelled.clear()
         progress = _stoppable(progress, self._cancelled)
         copy = self._backup_path(name)
-        preview = preview_restore(self.crm_path, copy)
+        forgotten = self._forgotten()
+        self._keep_forgotten(forgotten)
+        preview = preview_restore(self.crm_path, copy, forgotten)
         readable = preview.revision is not None
         gone = [{"batch": number, "source": source} for number, source in preview.batches]
         header = replace(
@@ -612,6 +766,7 @@ class Workspace:
                 copy,
                 header,
                 revision=revision if readable and revision is not None else preview.revision,
+                forgotten=forgotten,
             )
         except (StorageError, PlanError, CancelledError) as error:
             self.drop_backup(header.backup, error)
@@ -1001,7 +1156,7 @@ class ImportSession:
     def __init__(self, workspace: Workspace, import_id: str) -> None:
         self.workspace = workspace
         self.id = import_id
-        self.path = workspace.path / "imports" / f"{_safe_id(import_id)}.duckdb"
+        self.path = private.import_path(workspace.path, _safe_id(import_id))
         self._lock = threading.RLock()
         self._cancelled = threading.Event()
         self._running: Database | None = None
@@ -1022,6 +1177,12 @@ class ImportSession:
     def open(cls, workspace: Workspace, import_id: str) -> ImportSession:
         """Read the import's file; a commit that went through is seen by its batch in the CRM."""
         session = cls(workspace, import_id)
+        if not session.path.exists():
+            raise StorageError(
+                "This import is not there any more.",
+                where=import_id,
+                mend="It was discarded, or what was left of it was deleted. Start a new one.",
+            )
         with session.reading() as db:
             session._state = _load_state(db)
             decisions.create(db)  # a file of an earlier version has none
@@ -1032,7 +1193,11 @@ class ImportSession:
             session._save(step="result", taken_out="")
         if not committed and session.step == "result":
             # A backup from before it was restored: it can be imported again.
-            session._save(step="preview", taken_out="yes")
+            step = "source" if session.rows_are_gone else "preview"
+            session._save(step=step, taken_out="yes")
+        if committed and not session.rows_are_gone:
+            # Its program was killed between the commit and this.
+            session._let_rows_go()
         return session
 
     @contextlib.contextmanager
@@ -1195,10 +1360,14 @@ class ImportSession:
             db.run(sql("delete from left_out"))
             db.run(sql("delete from decision"))
             suggested = suggestions.suggest(db, staged, self.schema, self._remembered())
+        sha256 = _sha256(source.path)
+        if self.rows_are_gone and self._same_file(sha256, staged):
+            # It was in the CRM, until a backup was restored, and is imported as it was then.
+            suggested = self.mapping
         self._save(
             source_path=str(source.path),
             source_name=source.path.name,
-            source_sha256=_sha256(source.path),
+            source_sha256=sha256,
             source_chosen=SourceSettings(
                 sheet=sheet,
                 header_row=header_row,
@@ -1210,6 +1379,7 @@ class ImportSession:
             staged=json.dumps(staging.to_json(staged)),
             mapping=suggested.model_dump_json(),
             plan="",
+            rest="",
             left_out_version=0,
             decisions_version=0,
         )
@@ -1262,10 +1432,21 @@ class ImportSession:
         )
         return self.load(path, progress=lambda f, text: progress(0.8 + 0.2 * f, text))
 
+    def _same_file(self, sha256: str, staged: StagedTable) -> bool:
+        """Whether it is the file that was imported, with its columns read the same way."""
+        before = [(column.id, column.header) for column in self._shape().columns]
+        now = [(column.id, column.header) for column in staged.columns]
+        return (self._state["source_sha256"], before) == (sha256, now)
+
     @property
     def has_source(self) -> bool:
         """Whether rows have been landed."""
-        return bool(self._state.get("staged"))
+        return bool(self._state.get("staged")) and not self.rows_are_gone
+
+    @property
+    def rows_are_gone(self) -> bool:
+        """Whether its rows were deleted, as they are when it is in the CRM."""
+        return bool(self._state.get("rest"))
 
     @property
     def staged(self) -> StagedTable:
@@ -1274,8 +1455,17 @@ class ImportSession:
         Raises:
             SourceError: Nothing was loaded yet.
         """
+        if self.rows_are_gone:
+            raise SourceError(
+                "The rows of this import were deleted when it was imported.",
+                where=self._state["source_name"],
+                mend="Choose the file again, in a new import.",
+            )
         if not self.has_source:
             raise SourceError("No file was loaded yet.", mend="Choose a file first.")
+        return self._shape()
+
+    def _shape(self) -> StagedTable:
         return staging.from_json(json.loads(self._state["staged"]))
 
     @property
@@ -1521,6 +1711,8 @@ class ImportSession:
             SourceError: Nothing was loaded yet.
             MappingError: A column cannot be described by its header.
         """
+        if self.rows_are_gone:
+            return self._kept_description(name)
         staged, mapping, chosen = self.staged, self.mapping, self.settings
         used = {e.column for e in mapping.columns if e.target}
         used |= {part for made in mapping.made for part in made.columns}
@@ -1550,6 +1742,14 @@ class ImportSession:
             decisions=kept.decisions,
         )
         return description, tuple(omitted)
+
+    def _kept_description(self, name: str) -> tuple[Description, tuple[str, ...]]:
+        """What was described before the rows were deleted."""
+        kept = json.loads(self._state["rest"])
+        if "fault" in kept:
+            raise MappingError(*kept["fault"])
+        description = descriptions.from_yaml(kept["description"])
+        return description.model_copy(update={"name": name}), tuple(kept["omitted"])
 
     def save_description(self, name: str, *, overwrite: bool = False) -> Saved:
         """Keep what this import does in the folder `descriptions`, for next month's file.
@@ -1887,10 +2087,10 @@ class ImportSession:
 
     def held_back(self) -> int:
         """How many rows the preview made last holds back; 0 when there is none."""
-        if not self._state.get("plan"):
+        if not self._state.get("plan") and not self.rows_are_gone:
             return 0
         with self.reading() as db:
-            return held_back.count(db, self._outline())
+            return held_back.count(db, self._made_plan())
 
     def held_back_page(
         self, *, offset: int = 0, limit: int = 100
@@ -1902,8 +2102,8 @@ class ImportSession:
         """
         plan = self._made_plan()
         with self.reading() as db:
-            rows = held_back.page(db, plan, self.staged, offset=offset, limit=limit)
-        return ("Row", *held_back.headers(self.staged)), rows
+            rows = held_back.page(db, plan, self._shape(), offset=offset, limit=limit)
+        return ("Row", *held_back.headers(self._shape())), rows
 
     def export_held_back(self, *, ending: str = "xlsx", path: Path | None = None) -> Path:
         """Write the rows held back to a file in the folder `exports`, to mend and import again.
@@ -1922,10 +2122,13 @@ class ImportSession:
         with self.reading() as db:
             if not held_back.count(db, plan):
                 raise PlanError("No row is held back.", mend="There is nothing to export.")
-            held_back.export(db, plan, self.staged, path)
+            held_back.export(db, plan, self._shape(), path)
         return path
 
-    def _made_plan(self) -> Plan:
+    def _made_plan(self) -> Plan | None:
+        """The preview made last; None when only the rows that it held back are there."""
+        if self.rows_are_gone:
+            return None
         if not self._state.get("plan"):
             raise PlanError("There is no preview yet.", mend="Make the preview first.")
         return self._outline()
@@ -1983,6 +2186,7 @@ class ImportSession:
                 commit(db, plan, header, progress=lambda f, text: stoppable(0.1 + 0.9 * f, text))
             with self._unless_written():
                 self._save(step="result", taken_out="")
+                self._let_rows_go()
         self.workspace.prune_backups()
         batch = self._find_batch()
         if batch is None:
@@ -2000,6 +2204,37 @@ class ImportSession:
                 raise
             log.warning("the batch is in the CRM, but the rest failed", exc_info=True)
             self._state["step"] = "result"
+
+    def _let_rows_go(self) -> None:
+        """Delete the rows of an import that is in the CRM; what the result still offers is kept:
+        the rows held back, and what a description needs.
+        """
+        try:
+            description, omitted = self.describe()
+            kept = {"description": descriptions.as_yaml(description), "omitted": omitted}
+        except MappingError as error:
+            kept = {"fault": [error.message, error.where, error.mend]}
+        shape = self._shape()
+        bare = replace(shape, columns=tuple(replace(c, samples=()) for c in shape.columns))
+        self._state |= {"rest": json.dumps(kept), "staged": json.dumps(staging.to_json(bare))}
+        plan = self._outline()
+        self._state["plan"] = ""
+        rest = private.rest_path(self.path)
+        part = rest.with_suffix(".part")
+        with self.reading() as db:
+            # This import is ours as long as its file is open, so what is there was left by a crash.
+            part.unlink(missing_ok=True)
+            with db.attached(part, "rest", read_only=False):
+                held_back.keep(db, plan, shape, catalog="rest")
+                db.run(sql("create table rest.left_out as from left_out limit 0"))
+                db.run(sql("create table rest.state (key varchar, value varchar)"))
+                for key, value in self._state.items():
+                    db.run(
+                        sql("insert into rest.state values ({key}, {value})", key=key, value=value)
+                    )
+        part.replace(rest)
+        self.path = rest
+        private.delete_rows(self.workspace.path, self.id)
 
     # --- its state -------------------------------------------------------------------------
 

@@ -33,7 +33,9 @@ def test_the_commands_of_the_readme_are_there() -> None:
     help_text = subprocess.run(
         [sys.executable, "-m", "crmkit.cli", "--help"], capture_output=True, text=True, check=True
     ).stdout
-    for command in set(re.findall(r"crmkit (app|lab|import|backups|restore)\b", README)):
+    for command in set(
+        re.findall(r"crmkit (app|lab|import|backups|restore|private|purge|forget)\b", README)
+    ):
         assert command in help_text
 
 

@@ -112,8 +112,9 @@ def test_an_import_that_is_no_longer_in_the_crm_says_so_and_can_be_imported_agai
     assert (item.id, item.taken_out) == (beta, True)
 
     session = workspace.open_import(beta)
-    assert (session.step, session.taken_out) == ("preview", True)
+    assert (session.step, session.taken_out) == ("source", True)
     assert [i.taken_out for i in workspace.unfinished()] == [True]
+    session.load(session.source_path)
     session.preview()
     session.commit()
     assert companies(workspace) == [(1, "Acme"), (3, "Beta")]

@@ -163,6 +163,11 @@ def told_restore(preview: RestorePreview, schema: Schema) -> str:
     lost = ", ".join([*gone, *([f"and {more:,} more"] if more else [])])
     return (
         f"Put the whole CRM back as it was then: {', '.join(counts) or 'no records'}."
+        + (
+            f" Persons in it who were forgotten since are forgotten again: {preview.forgotten:,}."
+            if preview.forgotten
+            else ""
+        )
         + (f" These batches will not be in it any more: {lost}." if lost else "")
         + " Selections, lists and preferences go back too. The CRM of now is backed up first."
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import ipywidgets as w
@@ -11,23 +11,34 @@ import pandas as pd
 
 from crmkit.ui import markup
 from crmkit.ui.desk import Desk, button
+from crmkit.ui.private import ForgetPerson
 
 _SHOWN = 200
 _ROWS = 10
 
 
 class History:
-    """A button for each known record in focus, and what happened to the one that was asked for."""
+    """A button for each known record in focus, and what happened to the one that was asked for.
 
-    def __init__(self, desk: Desk) -> None:
+    Args:
+        forgotten: Called when a person in focus was forgotten.
+    """
+
+    def __init__(self, desk: Desk, *, forgotten: Callable[[], None] = lambda: None) -> None:
         self._desk = desk
+        self._forgotten = forgotten
         self._buttons = w.HBox()
         self._table = w.HTML()
-        self.widget = w.VBox([self._buttons, self._table])
+        self._forget = ForgetPerson(desk, forgotten=self._gone)
+        # Who is meant is in focus already.
+        self._forget.search.layout.display = "none"
+        self._forget.widget.layout.display = "none"
+        self.widget = w.VBox([self._buttons, self._table, self._forget.widget])
 
     def show(self, records: Sequence[tuple[str, int]]) -> None:
         """Offer the history of these records: entity's id and the record's."""
         self._table.value = ""
+        self._forget.widget.layout.display = "none"
         schema = self._desk.workspace.schema
         self._buttons.children = [
             button(
@@ -36,7 +47,25 @@ class History:
                 self._desk,
             )
             for entity, record_id in records
+        ] + [
+            button(
+                f"Forget person {record_id} …",
+                functools.partial(self._ask_forget, record_id),
+                self._desk,
+                tooltip="Delete for good: from the CRM, its log, imports and exports",
+            )
+            for entity, record_id in records
+            if entity == "person"
         ]
+
+    def _ask_forget(self, person_id: int) -> None:
+        self._forget.widget.layout.display = ""
+        self._forget.ask(person_id)
+
+    def _gone(self) -> None:
+        self._buttons.children = []
+        self._forget.widget.layout.display = "none"
+        self._forgotten()
 
     def _look(self, entity: str, record_id: int) -> None:
         def shown(frame: pd.DataFrame) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import ipywidgets as w
 
@@ -13,6 +14,7 @@ from crmkit.ui import markup
 from crmkit.ui.backups import BackupList
 from crmkit.ui.desk import Desk, Panel, button
 from crmkit.ui.handling import NoticeLevel
+from crmkit.ui.private import PrivateData
 from crmkit.ui.widgets import Downloader
 from crmkit.workspace import Batch, Unfinished, Workspace
 
@@ -60,7 +62,14 @@ class HomePanel(Panel):
             max=10_000_000,
             style={"description_width": "140px"},
         )
+        self._days = w.BoundedIntText(
+            description="Keep imports, days:",
+            min=1,
+            max=10_000,
+            style={"description_width": "140px"},
+        )
         self._backups = BackupList(desk, restored=self.show)
+        self.private = PrivateData(desk, purged=self.show)
         preferences = w.VBox(
             [
                 w.HTML("<h3>Preferences</h3>"),
@@ -71,6 +80,7 @@ class HomePanel(Panel):
                 self._country,
                 self._keep,
                 self._megabytes,
+                self._days,
                 button("Save preferences", self._save, desk),
             ]
         )
@@ -99,6 +109,7 @@ class HomePanel(Panel):
             self._unfinished,
             self._batches,
             self._backups.widget,
+            self.private.widget,
             preferences,
         ]
 
@@ -142,15 +153,21 @@ class HomePanel(Panel):
         self._country.value = preferences.country
         self._keep.value = preferences.keep_backups
         self._megabytes.value = preferences.backup_megabytes
+        self._days.value = preferences.keep_import_days
         self._backups.opened()
+        self.private.opened()
 
     def _unfinished_line(self, item: Unfinished) -> w.HBox:
         state = (
-            "no longer in the CRM since a backup was restored, can be imported again"
+            "no longer in the CRM since a backup was restored: choose its file again to import it"
             if item.taken_out
             else f"at step {item.step or 'unknown'}"
         )
-        text = f"{item.source}, {state}, last used {item.changed_at:%d.%m.%Y %H:%M}"
+        ends = item.changed_at + timedelta(days=self.desk.workspace.preferences.keep_import_days)
+        text = (
+            f"{item.source}, {state}, last used {item.changed_at:%d.%m.%Y %H:%M}, kept until"
+            f" {ends:%d.%m.%Y}"
+        )
         line = w.HBox(
             [
                 w.HTML(markup.paragraph(text)),
@@ -171,8 +188,8 @@ class HomePanel(Panel):
         counts = [
             f"{batch.count(what):,} {word}" for what, word in words.items() if batch.count(what)
         ]
-        if batch.kind is BatchKind.RESTORE:
-            counts = ["restored"]
+        if not batch.kind.can_be_undone:
+            counts = ["restored" if batch.kind is BatchKind.RESTORE else "done"]
         text = (
             f"Batch {batch.id}: {batch.source}, {batch.committed_at:%d.%m.%Y %H:%M}:"
             f" {', '.join(counts) or 'nothing changed'}"
@@ -199,6 +216,7 @@ class HomePanel(Panel):
             country=self._country.value,
             keep_backups=self._keep.value,
             backup_megabytes=self._megabytes.value,
+            keep_import_days=self._days.value,
         )
         self.desk.tell("The preferences are saved.", level=NoticeLevel.SUCCESS)
 

@@ -9,6 +9,7 @@ import ipywidgets as w
 
 from crmkit.batches import BatchKind
 from crmkit.entities import Schema
+from crmkit.private import import_path
 from crmkit.selections import OWN, Selection
 from crmkit.ui import backups, markup
 from crmkit.ui.descriptions import DescriptionSaver
@@ -76,7 +77,7 @@ class ResultPanel(Panel):
             )
         self._undo.children = (
             [button("Undo this batch …", lambda: self._ask_undo(batch), self.desk)]
-            if batch.undone_by is None and batch.kind is not BatchKind.RESTORE
+            if batch.undone_by is None and batch.kind.can_be_undone
             else []
         )
         of_batch = [s for s in everything if s.batch_id == batch.id and s.members]
@@ -107,8 +108,9 @@ class ResultPanel(Panel):
 
     def _session_of(self, batch: Batch) -> ImportSession | None:
         """The import that became a batch, as long as its file is there."""
-        path = self.desk.workspace.path / "imports" / f"{batch.import_id}.duckdb"
-        if batch.kind is not BatchKind.IMPORT or not path.exists():
+        if batch.kind is not BatchKind.IMPORT:
+            return None
+        if not import_path(self.desk.workspace.path, batch.import_id).exists():
             return None
         return self.desk.workspace.open_import(batch.import_id)
 

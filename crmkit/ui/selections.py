@@ -80,7 +80,7 @@ class SelectionView:
             GridColumn("chosen", "Choose", GridKind.CHECK, 84, sortable=False),
             *(GridColumn(f"v{n}", header, width=170) for n, header in enumerate(headers)),
         ]
-        self._history = History(desk)
+        self._history = History(desk, forgotten=self._somebody_gone)
         self._grid = Grid(
             columns,
             self._rows,
@@ -121,6 +121,9 @@ class SelectionView:
         self._refresh(selection)
         self._grid.refresh()
         self._asked.children = []
+
+    def _somebody_gone(self) -> None:
+        self._members_changed(self._desk.workspace.selection(self._selection.id))
 
     # --- members ---------------------------------------------------------------------------
 

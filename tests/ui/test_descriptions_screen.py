@@ -47,7 +47,10 @@ def test_a_result_is_saved_as_a_description(imported: ImportSession) -> None:
 
 
 def test_without_descriptions_nothing_is_offered(imported: ImportSession) -> None:
-    assert mapping_of(imported)._described.widget.layout.display == "none"
+    session = imported.workspace.new_import()
+    session.load(imported.source_path)
+
+    assert mapping_of(session)._described.widget.layout.display == "none"
 
 
 def test_a_description_is_used_and_what_has_changed_is_shown(

@@ -1,0 +1,89 @@
+"""What is left of people's data, on Home."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from crmkit.ui.desk import Desk
+from crmkit.ui.home import HomePanel
+from crmkit.ui.private import PrivateData
+from crmkit.ui.selections import SelectionView
+from crmkit.workspace import Workspace
+from tests.test_backup import ready
+from tests.ui.test_backups import press, told
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> HomePanel:
+    """One import that is in the CRM, and one that is not."""
+    workspace = Workspace.create(tmp_path / "workspace")
+    ready(workspace, "Acme").commit()
+    ready(workspace, "Beta")
+    panel = HomePanel(
+        Desk(workspace, strict=True),
+        start=lambda: None,
+        resume=lambda _: None,
+        look=lambda _: None,
+    )
+    panel.show()
+    return panel
+
+
+def test_home_shows_what_is_left_and_deletes_it_when_told_so(home: HomePanel) -> None:
+    workspace = home.desk.workspace
+    private = home.private
+    assert "Unfinished import: list.csv, 1 row, " in told(private.widget)
+
+    press(private.widget, "Delete …")
+    assert 1 == len(workspace.unfinished())
+    press(private.widget, "Delete now")
+    assert home.desk.wait(30)
+
+    assert () == workspace.unfinished()
+    assert "Unfinished" not in told(home.widget)
+    assert 2 == len(workspace.private_data())
+
+
+def test_a_person_is_found_on_home_and_forgotten_when_told_so(tmp_path: Path) -> None:
+    workspace = Workspace.create(tmp_path / "workspace")
+    path = tmp_path / "people.csv"
+    path.write_text(
+        "Company name,First name,Last name\nAcme,Quirina,<b>Zwart\nAcme,Bo,Berg\n", encoding="utf-8"
+    )
+    session = workspace.new_import()
+    session.load(path)
+    session.preview()
+    session.commit()
+    selection = next(s for s in workspace.selections() if s.entity == "person" and s.members)
+    view = SelectionView(Desk(workspace, strict=True), selection, show_batch=lambda _: None)
+
+    view._history.show([("person", 1)])
+    press(view.widget, "Forget person 1 …")
+    assert view._desk.wait(30)
+    assert "Quirina &lt;b&gt;Zwart, Acme (ID 1)" in told(view.widget)
+    press(view.widget, "Forget now")
+    assert view._desk.wait(60)
+
+    assert ["Bo"] == list(workspace.query("select first_name from crm.person")["first_name"])
+    assert "1 members" in told(view.widget)
+
+    forget = PrivateData(view._desk, purged=lambda: None)
+    forget.opened()
+    forget.forget._search.value = "berg"
+    press(forget.widget, "Find")
+    assert view._desk.wait(30)
+    press(forget.widget, "Forget …")
+    assert view._desk.wait(30)
+    press(forget.widget, "Forget now")
+    assert view._desk.wait(60)
+    assert 0 == len(workspace.query("select id from crm.person"))
+
+
+def test_all_but_the_backups_are_deleted_together(home: HomePanel) -> None:
+    press(home.private.widget, "Delete all but backups …")
+    press(home.private.widget, "Delete now")
+    assert home.desk.wait(30)
+
+    assert ["backup"] == [item.kind for item in home.desk.workspace.private_data()]
