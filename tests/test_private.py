@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import logging
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,9 @@ from crmkit.entities import PERSON
 from crmkit.errors import SettingsError, SourceError, StorageError
 from crmkit.private import LeftKind
 from crmkit.settings import Action
+from crmkit.ui.handling import Handler, keep_log
 from crmkit.workspace import ImportSession, Workspace
+from tests.test_spreadsheet import book, protect
 
 DAY = 86_400
 
@@ -24,6 +28,18 @@ DAY = 86_400
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     return Workspace.create(tmp_path / "workspace")
+
+
+@pytest.fixture
+def log(workspace: Workspace) -> Iterator[Path]:
+    """The workspace's log file, as the dashboard keeps it."""
+    logger = logging.getLogger("crmkit")
+    before = list(logger.handlers)
+    keep_log(workspace.path)
+    yield workspace.path / "crmkit.log"
+    for handler in [h for h in logger.handlers if h not in before]:
+        logger.removeHandler(handler)
+        handler.close()
 
 
 def uploaded(session: ImportSession, *, held_back: bool = True) -> Path:
@@ -244,3 +260,26 @@ def test_only_what_is_listed_is_purged(workspace: Workspace, name: str) -> None:
 
     assert isinstance(result.exception, SettingsError)
     assert workspace.crm_path.exists()
+
+
+@pytest.mark.parametrize("password", ["Zwartwater-7", "wrong-Zwartwater"], ids=["right", "wrong"])
+def test_no_file_holds_the_password_of_a_workbook(
+    workspace: Workspace, password: str, log: Path
+) -> None:
+    """Neither the import that it opened, nor the log of the one that it did not open."""
+    session = workspace.new_import()
+    rows = [["Company name", "Last name"], ["Acme AS", "Hansen"], ["#N/A", "Berg"]]
+    path = protect(book(session.upload_folder / "people.xlsx", *rows), "Zwartwater-7")
+
+    def load() -> None:
+        session.load(path, password=password)
+
+    Handler(strict=False).guard(load)()
+    assert (password == "Zwartwater-7") == session.has_source
+    assert (password != "Zwartwater-7") == log.exists()
+    assert [] == holding(workspace.path, password)
+    if session.has_source:
+        session.preview()
+        session.commit()
+        session.export_held_back()
+        assert [] == holding(workspace.path, password)

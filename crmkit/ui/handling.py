@@ -10,13 +10,14 @@ import functools
 import logging
 import os
 import threading
+import traceback
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import Final, Generic, ParamSpec, TypeVar
+from typing import Any, Final, Generic, ParamSpec, TypeVar
 
 from crmkit.errors import CancelledError, CrmkitError
 
@@ -56,8 +57,44 @@ class Notice:
     number: str = ""
 
 
+class PlacesOnly(logging.Formatter):
+    """Writes of an exception what kind it is and where it came from, and never what it says.
+
+    What DuckDB, pandas or pydantic say of an error quotes cells: "Could not convert string 'Ann
+    Hansen' to INT32". The places say as much to who mends it.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One record; what another handler has made of its exception is not taken over."""
+        kept, record.exc_text = record.exc_text, None
+        try:
+            return super().format(record)
+        finally:
+            record.exc_text = kept
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802  logging's name
+        """The kinds and places of an exception and of those that caused it, the first one first."""
+        told: list[str] = []
+        error, seen = ei[1], set[int]()
+        while error is not None and id(error) not in seen:
+            seen.add(id(error))
+            places = [
+                f'  File "{frame.filename}", line {frame.lineno}, in {frame.name}'
+                for frame in traceback.extract_tb(error.__traceback__)
+            ]
+            kind = f"{type(error).__module__}.{type(error).__qualname__}"
+            if isinstance(error, OSError) and error.strerror:
+                kind += f": {error.strerror}"
+            told = [*places, kind, *told]
+            error = error.__cause__ or error.__context__
+        return "\n".join(told)
+
+
 def keep_log(folder: Path) -> None:
-    """Keep warnings and errors in the workspace, so that an error's number can be looked up."""
+    """Keep warnings and errors in the workspace, so that an error's number can be looked up.
+
+    No cell of a file or of the CRM gets there: who may read a log may not read customers.
+    """
     path = folder / "crmkit.log"
     if any(getattr(handler, "baseFilename", "") == str(path.resolve()) for handler in log.handlers):
         return
@@ -69,13 +106,16 @@ def keep_log(folder: Path) -> None:
         path.resolve(), maxBytes=_LOG_BYTES, backupCount=2, encoding="utf-8", delay=True
     )
     handler.setLevel(logging.WARNING)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(PlacesOnly("%(asctime)s %(levelname)s %(message)s"))
     log.addHandler(handler)
 
 
 def log_notice(notice: Notice) -> None:
-    """Write a notice to the log, for a handler that no screen listens to."""
-    log.warning("%s %s %s %s", notice.message, notice.where, notice.mend, notice.number)
+    """Write that there was a notice to the log, for a handler that no screen listens to.
+
+    Its words may quote a cell.
+    """
+    log.warning("a notice that nobody saw: %s %s", notice.level.value, notice.number)
 
 
 class Handler:
