@@ -31,7 +31,7 @@ from crmkit.errors import SettingsError, StorageError, UnreadableError
 from crmkit.sql import Query, join, name, sql
 from crmkit.transforms import name_key
 
-FORMAT: Final = 6
+FORMAT: Final = 7
 """Raised when the tables change; an older file is upgraded when it is opened."""
 
 _CATALOG: Final = "crm"

@@ -305,7 +305,7 @@ def _erase_sql(schema: Schema, person_id: int) -> list[Query]:
         ),
         *(
             sql("delete from {t} where {about}", t=crm.table(table), about=about)
-            for table in ("change", "source_row", "not_same", "external_key")
+            for table in ("change", "source_row", "not_same")
         ),
         sql(
             "delete from crm.selection_member where record_id = {id} and selection_id in"
