@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,7 @@ from crmkit.errors import CrmkitError, SettingsError
 from crmkit.private import LeftKind
 from crmkit.samples import SAMPLES, sample_workspace
 from crmkit.ui.handling import keep_log
+from crmkit.users import add_user, read_users, remove_user
 from crmkit.workspace import Progress, Workspace
 
 app = typer.Typer(
@@ -58,6 +60,74 @@ def dashboard(
     """Open the dashboard."""
     service = _service(workspace, folder, port=port, token=token, theme=theme)
     _serve(serve.dashboard_command, service, browser=browser, what="The dashboard")
+
+
+UsersOption = Annotated[
+    Path, typer.Option("--users", help="File of who may come in; `crmkit user` makes it.")
+]
+
+
+@app.command(name="serve-dashboard")
+def serve_dashboard(
+    listen: Annotated[
+        str, typer.Option(help="Address to listen on; 0.0.0.0 for all of this machine's.")
+    ],
+    users: UsersOption,
+    workspace: WorkspaceOption = Path("workspace"),
+    folder: FolderOption = None,
+    port: PortOption = 0,
+    certificate: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="File of the TLS certificate.")
+    ] = None,
+    key: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="File of its private key.")
+    ] = None,
+    sessions: Annotated[
+        int, typer.Option(min=1, help="Dashboards that may be open at the same time.")
+    ] = 20,
+    upload_mb: Annotated[
+        int, typer.Option("--upload-mb", min=1, help="The largest file that may be uploaded.")
+    ] = 500,
+    theme: Annotated[serve.Theme, typer.Option(help="How it looks.")] = serve.Theme.LIGHT,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Serve the dashboard to a team, each with a name and a password; see docs/team.md."""
+    team = serve.Team(users, listen, certificate, key, sessions, upload_mb)
+    known = read_users(users)
+    if not known:
+        raise SettingsError(
+            "Nobody may come in yet.",
+            where=str(users),
+            mend="Let somebody in first: `crmkit user NAME --users FILE`.",
+        )
+    service = _service(workspace, folder, port=port, token="", theme=theme)
+    service = replace(service, team=team, folders=folder or [])
+    for line in serve.opens(service, sorted(known)):
+        typer.echo(line)
+    if not yes:
+        typer.confirm("Open it?", abort=True)
+    _serve(serve.team_command, service, browser=False, what="The team's dashboard")
+
+
+@app.command()
+def user(
+    name: Annotated[str, typer.Argument(help="The name to sign in with; the log has it, too.")],
+    users: UsersOption,
+    remove: Annotated[bool, typer.Option("--remove", help="Keep this user out.")] = False,
+) -> None:
+    """Let somebody into the team's dashboard, change a password, or keep somebody out.
+
+    The password is asked for, or read from CRMKIT_PASSWORD; only its hash is kept.
+    """
+    if remove:
+        remove_user(users, name)
+        typer.echo(f"{name} is out, also where they are signed in.")
+        return
+    password = os.environ.get("CRMKIT_PASSWORD", "") or typer.prompt(
+        "Password", hide_input=True, confirmation_prompt=True
+    )
+    add_user(users, name, password)
+    typer.echo(f"{name} may sign in.")
 
 
 @app.command()
@@ -338,9 +408,12 @@ def _serve(command: serve.Command, service: serve.Service, *, browser: bool, wha
         return
     try:
         opened = browser and serve.open_browser(running)
-        typer.echo(f"{what} runs on this computer{', and opens now' if opened else ''}:")
-        typer.echo(f"    {running.link}")
-        typer.echo("The token in it is the key: keep it to yourself. Press Ctrl+C to stop.")
+        if service.team:
+            typer.echo(f"{what} listens on {running.address}. Press Ctrl+C to stop.")
+        else:
+            typer.echo(f"{what} runs on this computer{', and opens now' if opened else ''}:")
+            typer.echo(f"    {running.link}")
+            typer.echo("The token in it is the key: keep it to yourself. Press Ctrl+C to stop.")
         running.process.wait()
         typer.echo(f"{what} has ended by itself.", err=True)
     except KeyboardInterrupt:

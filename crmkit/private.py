@@ -56,6 +56,7 @@ class Left:
         rows: How many rows of it are left; None where they are not counted.
         size: In bytes.
         old: It was not used for as many days as imports are kept. Imports go by themselves then.
+        owner: Who started an import on a team's dashboard; None for what is everybody's.
     """
 
     kind: LeftKind
@@ -65,6 +66,7 @@ class Left:
     last_used: datetime
     size: int
     old: bool
+    owner: str | None = None
 
 
 def import_path(workspace: Path, import_id: str) -> Path:
@@ -147,9 +149,9 @@ def left(workspace: Path, committed: set[str], *, days: int) -> tuple[Left, ...]
         size = _size(path) + _size(path.with_name(f"{path.name}.wal"))
         if upload := uploads.pop(name, None):
             size += _size(upload)
-        source, rows = _content(path)
+        source, rows, owner = _content(path)
         kind = LeftKind.HELD_BACK if name in committed else LeftKind.UNFINISHED
-        found.append(Left(kind, name, source, rows, used, size, used < limit))
+        found.append(Left(kind, name, source, rows, used, size, used < limit, owner))
     for name, folder in uploads.items():
         used = _last_used(folder)
         found.append(Left(LeftKind.UPLOAD, name, "", None, used, _size(folder), used < limit))
@@ -184,14 +186,14 @@ def purge(workspace: Path, items: Iterable[Left]) -> None:
         raise faults[0]
 
 
-def _content(path: Path) -> tuple[str, int | None]:
-    """The name of an import's source and how many rows are left, where its file can be read."""
+def _content(path: Path) -> tuple[str, int | None, str]:
+    """An import's source, how many rows are left, and whose it is, where its file can be read."""
     try:
         with opened(path, read_only=True, wait=0.5) as db:
             state = dict(db.rows(sql("select key, value from state order by key")))
-            return state.get("source_name", ""), _rows(db, state)
+            return state.get("source_name", ""), _rows(db, state), state.get("owner", "")
     except StorageError as error:
-        return error.message, None
+        return error.message, None, "?"
 
 
 def _rows(db: Database, state: dict[str, Any]) -> int:

@@ -7,6 +7,7 @@ is on a command line can be read by everybody on the machine.
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
 import secrets
@@ -37,6 +38,7 @@ NOTEBOOKS: Final = _ROOT / "notebooks"
 FIRST_PORT: Final = 8866
 _PORTS_TO_TRY: Final = 50
 _CULL_AFTER_SECONDS: Final = 900
+_CULL_TEAM_AFTER_SECONDS: Final = 3600
 _START_SECONDS: Final = 60.0
 
 # JupyterLab asks a first visitor whether it may fetch news; here it may not.
@@ -56,6 +58,41 @@ class Theme(StrEnum):
 
 
 @dataclass(frozen=True)
+class Team:
+    """How a team is let in.
+
+    Attributes:
+        users: File of names and hashes of passwords.
+        listen: The address to listen on: 0.0.0.0 for all of this machine's.
+        certificate, key: Files for TLS; None without.
+        sessions: Dashboards that may be open at the same time.
+        upload_megabytes: The largest file that may be uploaded.
+    """
+
+    users: Path
+    listen: str = "127.0.0.1"
+    certificate: Path | None = None
+    key: Path | None = None
+    sessions: int = 20
+    upload_megabytes: int = 500
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine can reach it."""
+        return self.listen == "localhost" or (
+            _is_address(self.listen) and ipaddress.ip_address(self.listen).is_loopback
+        )
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+@dataclass(frozen=True)
 class Service:
     """How a server is started.
 
@@ -64,6 +101,7 @@ class Service:
         folders: Folders from which files may be picked.
         port: 0 for a free one.
         token: What a visitor must show; made up when empty.
+        team: How a team is let in; None for one person on this machine.
     """
 
     workspace: Path
@@ -71,6 +109,12 @@ class Service:
     port: int = 0
     token: str = ""
     theme: Theme = Theme.LIGHT
+    team: Team | None = None
+
+    @property
+    def host(self) -> str:
+        """The address that it listens on."""
+        return self.team.listen if self.team else "127.0.0.1"
 
 
 @dataclass(frozen=True)
@@ -132,6 +176,43 @@ def dashboard_command(service: Service, port: int, folder: Path) -> list[str]:
     ]
 
 
+def team_command(service: Service, port: int, folder: Path) -> list[str]:
+    """The command that serves the dashboard to a team, each with a name and a password.
+
+    No kernel waits for a visitor: it has to be told whose it is before it begins. One that nobody
+    used for an hour is ended even when its page is open; the page says so, and the work is saved.
+    """
+    team = service.team
+    assert team is not None
+    tls = [f"--TeamServer.certificate={team.certificate.resolve()}"] if team.certificate else []
+    tls += [f"--TeamServer.key={team.key.resolve()}"] if team.key else []
+    return [
+        sys.executable,
+        "-m",
+        "crmkit.team",
+        str(_notebook(folder)),
+        "--no-browser",
+        f"--Voila.ip={team.listen}",
+        f"--port={port}",
+        "--Voila.port_retries=0",
+        "--Voila.identity_provider_class=crmkit.team.TeamVisitors",
+        "--Voila.authorizer_class=crmkit.team.OwnKernels",
+        "--VoilaConfiguration.multi_kernel_manager_class=crmkit.team.TeamKernels",
+        "--VoilaConfiguration.file_allowlist=[]",
+        f"--Voila.config_file_paths={folder}",
+        "--template=crmkit",
+        f"--theme={service.theme}",
+        "--preheat_kernel=False",
+        "--show_tracebacks=False",
+        f"--TeamKernels.most={team.sessions}",
+        f"--MappingKernelManager.cull_idle_timeout={_CULL_TEAM_AFTER_SECONDS}",
+        "--MappingKernelManager.cull_connected=True",
+        "--MappingKernelManager.cull_interval=60",
+        "--VoilaExecutor.cell_error_instruction=Please reload the page. Your work is saved.",
+        *tls,
+    ]
+
+
 def lab_command(service: Service, port: int, folder: Path) -> list[str]:
     """The command that serves JupyterLab on the notebooks.
 
@@ -171,7 +252,7 @@ def start(service: Service, command: Command, *, log: Path | None = None) -> Run
     Raises:
         StorageError: It did not start, for instance because the port is in use.
     """
-    if service.port and not _is_free(service.port):
+    if service.port and not _is_free(service.port, service.host):
         raise StorageError(
             "The port is in use, perhaps by another crmkit.",
             where=f"port {service.port}",
@@ -192,9 +273,9 @@ def start(service: Service, command: Command, *, log: Path | None = None) -> Run
                 stderr=subprocess.STDOUT,
                 **_on_its_own(),
             )
-        running = Running(process, f"http://127.0.0.1:{port}/", token, folder)
+        running = Running(process, _address(service, port), token, folder)
         try:
-            _wait(running, output)
+            _wait(running, service, port, output)
         except BaseException:
             process.kill()
             process.wait()
@@ -203,6 +284,40 @@ def start(service: Service, command: Command, *, log: Path | None = None) -> Run
         shutil.rmtree(folder, ignore_errors=True)
         raise
     return running
+
+
+def opens(service: Service, users: Sequence[str]) -> list[str]:
+    """What a team's dashboard opens, and to whom, before it does."""
+    team = service.team
+    assert team is not None
+    reach = (
+        "only this machine reaches it"
+        if team.is_local
+        else "every machine that reaches this one may ask for it"
+    )
+    lines = [
+        f"It will listen on {_address(service, service.port)}: {reach}.",
+        f"These may sign in: {', '.join(users)}.",
+        (
+            f"Each of them sees and changes all of the CRM in {service.workspace}, and sees their own"
+            " unfinished imports and those that are shared."
+        ),
+        (
+            "They can upload files"
+            f" up to {team.upload_megabytes:,} MB, and pick files in:"
+            f" {', '.join(str(folder) for folder in service.folders) or 'no folder'}."
+        ),
+        (
+            f"At most {team.sessions:,} dashboards are open at a time; one that nobody used for an hour"
+            " is closed."
+        ),
+    ]
+    if team.certificate is None and not team.is_local:
+        lines.append(
+            "WARNING: without --certificate and --key, passwords and customers go over the network"
+            " for everybody on it to read."
+        )
+    return lines
 
 
 def open_browser(running: Running) -> bool:
@@ -229,26 +344,43 @@ def first_free_port(first: int = FIRST_PORT) -> int:
         return int(probe.getsockname()[1])
 
 
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
+def _address(service: Service, port: int) -> str:
+    scheme = "https" if service.team and service.team.certificate else "http"
+    host = f"[{service.host}]" if ":" in service.host else service.host
+    return f"{scheme}://{host}:{port}/"
+
+
+def _is_free(port: int, host: str = "127.0.0.1") -> bool:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         if os.name == "posix":
             # As the server does it: a port that was left a moment ago is free.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind((host, port))
         except OSError:
             return False
     return True
 
 
-def _wait(running: Running, log: Path) -> None:
+def _wait(running: Running, service: Service, port: int, log: Path) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while running.process.poll() is None and time.monotonic() < deadline:
-        if _answers(running.address):
+        # A team's may have a certificate that this machine does not trust: that it listens is enough.
+        if _listens(service.host, port) if service.team else _answers(running.address):
             return
         time.sleep(0.1)
     text = log.read_text(encoding="utf-8", errors="replace")[-2000:]
     raise StorageError("The server did not start.", where=running.address, mend=text)
+
+
+def _listens(host: str, port: int) -> bool:
+    # Who listens on every address listens on its own, too.
+    here = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104  compared
+    try:
+        with socket.create_connection((here, port), timeout=2):
+            return True
+    except OSError:
+        return False
 
 
 def _answers(address: str) -> bool:
@@ -294,7 +426,17 @@ def _environment(service: Service, token: str, folder: Path) -> dict[str, str]:
         "JUPYTER_PATH": os.pathsep.join((str(share), str(template))),
         "JUPYTER_PREFER_ENV_PATH": "1",
         "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
-        "JUPYTER_TOKEN": token,
+        **_keys(service, token),
+    }
+
+
+def _keys(service: Service, token: str) -> dict[str, str]:
+    """What the server needs to know of who may come in."""
+    if service.team is None:
+        return {"JUPYTER_TOKEN": token}
+    return {
+        "CRMKIT_USERS": str(service.team.users.resolve()),
+        "CRMKIT_UPLOAD_MEGABYTES": str(service.team.upload_megabytes),
     }
 
 

@@ -23,6 +23,7 @@ import tempfile
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Mapping as Keys
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -154,6 +155,8 @@ class Unfinished:
 
     Attributes:
         taken_out: It was in the CRM, until a backup from before it was restored.
+        owner: Who started it on a team's dashboard; empty for one of this machine.
+        shared: Whether the others of the team see it, too.
     """
 
     id: str
@@ -161,6 +164,8 @@ class Unfinished:
     step: str
     changed_at: datetime
     taken_out: bool = False
+    owner: str = ""
+    shared: bool = False
 
 
 @dataclass(frozen=True)
@@ -171,10 +176,16 @@ class _Facts:
 
 
 class Workspace:
-    """A folder with a CRM and everything around its imports."""
+    """A folder with a CRM and everything around its imports.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        visitor: Who signed in to a team's dashboard: the log names them, and they see their own
+            imports and those that are shared. Empty for whoever works on this machine.
+    """
+
+    def __init__(self, path: Path, *, visitor: str = "") -> None:
         self.path = path
+        self.visitor = visitor
         self.crm_path = path / "crm.duckdb"
         self._facts: tuple[object, _Facts] | None = None
         self._running: Database | None = None
@@ -203,15 +214,27 @@ class Workspace:
         part.replace(workspace.crm_path)
         return workspace
 
+    @property
+    def user(self) -> str:
+        """Whom the log names."""
+        return self.visitor or getpass.getuser()
+
+    def may_see(self, state: Keys[str, Any]) -> bool:
+        """Whether an import is the visitor's, or shared; who works on the machine sees all."""
+        return not self.visitor or self.visitor == state.get("owner") or bool(state.get("shared"))
+
     @classmethod
-    def open(cls, path: str | Path) -> Workspace:
+    def open(cls, path: str | Path, *, visitor: str = "") -> Workspace:
         """Open a workspace.
+
+        Args:
+            visitor: Who signed in to a team's dashboard.
 
         Raises:
             StorageError: There is none, it is from a newer version, it is busy, or it is from an
                 older version and could not be backed up before its upgrade.
         """
-        workspace = cls(Path(path))
+        workspace = cls(Path(path), visitor=visitor)
         with workspace.reading() as db:
             up_to_date = crm.check_format(db)
         workspace._make_folders()
@@ -348,11 +371,20 @@ class Workspace:
                     state = _load_state(db)
             except StorageError as error:
                 # In use or damaged: still shown, so that nobody thinks it is gone.
-                state = {"source_name": error.message, "step": ""}
-            if state.get("source_name"):
+                state = {"source_name": error.message, "step": "", "owner": "?"}
+            if state.get("source_name") and self.may_see(state):
                 step, taken_out = state["step"], _was_committed(state)
+                owner, shared = state.get("owner", ""), bool(state.get("shared"))
                 found.append(
-                    Unfinished(import_id, state["source_name"], step, changed_at, taken_out)
+                    Unfinished(
+                        import_id,
+                        state["source_name"],
+                        step,
+                        changed_at,
+                        taken_out,
+                        owner,
+                        shared,
+                    )
                 )
         return tuple(sorted(found, key=lambda item: item.changed_at, reverse=True))
 
@@ -364,6 +396,8 @@ class Workspace:
 
     def discard(self, import_id: str) -> None:
         """Delete an unfinished import with its staged rows; the CRM is not touched."""
+        if self.visitor:
+            self.open_import(import_id)  # only one that they may see
         private.delete_import(self.path, _safe_id(import_id))
 
     # --- private data ----------------------------------------------------------------------
@@ -374,7 +408,10 @@ class Workspace:
             committed = self._committed()
         except UnreadableError:
             committed = set()
-        return private.left(self.path, committed, days=self._keep_days())
+        found = private.left(self.path, committed, days=self._keep_days())
+        return tuple(
+            item for item in found if not self.visitor or item.owner in (None, self.visitor)
+        )
 
     def purge(self, left: Iterable[Left]) -> None:
         """Delete what `private_data` listed; the CRM is not touched.
@@ -449,7 +486,7 @@ class Workspace:
         now = datetime.now().replace(microsecond=0)
         header = BatchHeader(
             now,
-            getpass.getuser(),
+            self.user,
             f"person {person_id} forgotten",
             kind=BatchKind.FORGET,
             settings=json.dumps({"person": person_id}),
@@ -669,7 +706,7 @@ class Workspace:
         if back_up:
             progress(0.0, "Backing up the CRM")
             copy = self.back_up(now, uuid.uuid4().hex[:4])
-        return BatchHeader(now, getpass.getuser(), source, backup=copy)
+        return BatchHeader(now, self.user, source, backup=copy)
 
     # --- what happened ---------------------------------------------------------------------
 
@@ -1170,7 +1207,7 @@ class ImportSession:
             db.run(sql("create table state (key varchar, value varchar)"))
             db.run(sql("create table left_out (row_no integer)"))
             decisions.create(db)
-            session._keep(db, step="source")
+            session._keep(db, step="source", owner=workspace.visitor)
         return session
 
     @classmethod
@@ -1178,13 +1215,11 @@ class ImportSession:
         """Read the import's file; a commit that went through is seen by its batch in the CRM."""
         session = cls(workspace, import_id)
         if not session.path.exists():
-            raise StorageError(
-                "This import is not there any more.",
-                where=import_id,
-                mend="It was discarded, or what was left of it was deleted. Start a new one.",
-            )
+            raise _not_there(import_id)
         with session.reading() as db:
             session._state = _load_state(db)
+            if not workspace.may_see(session._state):
+                raise _not_there(import_id)
             decisions.create(db)  # a file of an earlier version has none
             if db.has_table("staged") and not db.has_table("source"):
                 db.run(sql("create view source as from staged"))  # nor this
@@ -1232,6 +1267,20 @@ class ImportSession:
     @step.setter
     def step(self, step: str) -> None:
         self._save(step=step)
+
+    @property
+    def owner(self) -> str:
+        """Who started it on a team's dashboard; empty for one of this machine."""
+        return str(self._state.get("owner") or "")
+
+    @property
+    def shared(self) -> bool:
+        """Whether the others of the team see it, and may go on with it."""
+        return bool(self._state.get("shared"))
+
+    @shared.setter
+    def shared(self, shared: bool) -> None:
+        self._save(shared="yes" if shared else "")
 
     @property
     def taken_out(self) -> bool:
@@ -2171,7 +2220,7 @@ class ImportSession:
                 header = BatchHeader(
                     import_id=self.id,
                     committed_at=now,
-                    committed_by=getpass.getuser(),
+                    committed_by=self.workspace.user,
                     source=self._state["source_name"],
                     source_sha256=self._state["source_sha256"],
                     row_count=self.staged.row_count,
@@ -2250,6 +2299,14 @@ class ImportSession:
                 db.run(sql("delete from state where key = {key}", key=key))
                 db.run(sql("insert into state values ({key}, {value})", key=key, value=value))
         self._state |= kept
+
+
+def _not_there(import_id: str) -> StorageError:
+    return StorageError(
+        "This import is not there any more, or it is somebody else's.",
+        where=import_id,
+        mend="It was discarded, or what was left of it was deleted. Start a new one.",
+    )
 
 
 def _load_state(db: Database) -> dict[str, Any]:

@@ -34,7 +34,10 @@ def test_the_commands_of_the_readme_are_there() -> None:
         [sys.executable, "-m", "crmkit.cli", "--help"], capture_output=True, text=True, check=True
     ).stdout
     for command in set(
-        re.findall(r"crmkit (app|lab|import|backups|restore|private|purge|forget)\b", README)
+        re.findall(
+            r"crmkit (app|lab|import|backups|restore|private|purge|forget|serve-dashboard|user)\b",
+            README,
+        )
     ):
         assert command in help_text
 

@@ -82,3 +82,14 @@ def test_a_locked_keychain_is_as_none():
         assert not keychain.keep("sign-in", "sesame")
         assert keychain.read("sign-in") is None
         assert not keychain.forget("sign-in")
+
+
+def test_a_visitor_of_a_team_has_no_keychain(monkeypatch: pytest.MonkeyPatch):
+    """It is the server's: what one visitor keeps, all could use."""
+    with using(MemoryKeyring()):
+        keychain.keep("sign-in", "sesame")
+        monkeypatch.setenv("CRMKIT_VISITOR", "ann")
+
+        assert not keychain.is_available()
+        assert keychain.read("sign-in") is None
+        assert not keychain.keep("sign-in", "other")

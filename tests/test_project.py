@@ -79,7 +79,9 @@ LAYERS: Final = (
     "benchmark",
     "ui",
     "jobs",
+    "users",
     "visitors",
+    "team",
     "serve",
     "cli",
 )

@@ -539,3 +539,41 @@ def test_the_header_of_a_batch_is_what_was_chosen(workspace: Workspace, people: 
     assert row["row_count"] == 3
     assert len(row["source_sha256"]) == 64
     assert "company.name" in row["mapping"]
+
+
+# --- a team ---------------------------------------------------------------------------------------
+
+
+def test_a_visitor_sees_their_own_imports_and_shared_ones(
+    workspace: Workspace, people: Path
+) -> None:
+    ann, bo = (Workspace.open(workspace.path, visitor=name) for name in ("ann", "bo"))
+    session = ann.new_import()
+    session.load(people)
+    workspace.new_import().load(people)
+
+    assert [session.id] == [item.id for item in ann.unfinished()]
+    assert () == bo.unfinished()
+    assert [] == [item for item in bo.private_data() if item.name == session.id]
+    assert 2 == len(workspace.unfinished())
+    for refused in (bo.open_import, bo.discard):
+        with pytest.raises(StorageError, match="somebody else's"):
+            refused(session.id)
+
+    session.shared = True
+
+    assert [("ann", True)] == [(item.owner, item.shared) for item in bo.unfinished()]
+    assert 3 == bo.open_import(session.id).staged.row_count
+
+
+def test_the_log_names_the_visitor(workspace: Workspace, people: Path) -> None:
+    ann = Workspace.open(workspace.path, visitor="ann")
+
+    session = imported(ann, people)
+
+    assert session.batch is not None
+    assert "ann" == session.batch.committed_by
+    assert session.owner == ann.open_import(session.id).owner == "ann"
+    with pytest.raises(StorageError):
+        Workspace.open(workspace.path, visitor="bo").open_import(session.id)
+    assert "ann" == ann.undo(session.batch.id).committed_by

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,12 @@ _ENDINGS = (
 
 UPLOAD_LIMIT = 2000 * MEGABYTE
 """Bytes that an upload may have; larger files are picked from a folder instead."""
+
+
+def upload_limit() -> int:
+    """Bytes that an upload may have; a team's dashboard says it in `CRMKIT_UPLOAD_MEGABYTES`."""
+    megabytes = os.environ.get("CRMKIT_UPLOAD_MEGABYTES", "")
+    return int(megabytes) * MEGABYTE if megabytes else UPLOAD_LIMIT
 
 
 class FileOrigin(Origin):
@@ -66,7 +73,7 @@ class FileOrigin(Origin):
                 session.upload_folder,
                 on_file=self.read,
                 accept=_ENDINGS,
-                limit_bytes=UPLOAD_LIMIT,
+                limit_bytes=upload_limit(),
                 handler=self.desk.handler,
             )
             self._upload.children = [uploader]

@@ -168,10 +168,14 @@ class HomePanel(Panel):
             f"{item.source}, {state}, last used {item.changed_at:%d.%m.%Y %H:%M}, kept until"
             f" {ends:%d.%m.%Y}"
         )
+        visitor = self.desk.workspace.visitor
+        if visitor and item.owner != visitor:
+            text += f", shared by {item.owner or 'somebody on this machine'}"
         line = w.HBox(
             [
                 w.HTML(markup.paragraph(text)),
                 button("Continue", lambda: self._resume(item.id), self.desk),
+                *([self._sharing(item)] if visitor and item.owner == visitor else []),
                 button(
                     "Discard",
                     lambda: self._discard(item.id),
@@ -182,6 +186,18 @@ class HomePanel(Panel):
         )
         line.add_class("ck-line")
         return line
+
+    def _sharing(self, item: Unfinished) -> w.Button:
+        def change() -> None:
+            self.desk.workspace.open_import(item.id).shared = not item.shared
+            self.show()
+
+        return button(
+            "Keep to myself" if item.shared else "Share",
+            change,
+            self.desk,
+            tooltip="Whether the others of the team see this import and may go on with it",
+        )
 
     def _batch_line(self, batch: Batch) -> w.HBox:
         words = {"new": "added", "changed": "changed", "removed": "removed", "back": "brought back"}

@@ -9,6 +9,7 @@ import ipywidgets as w
 
 from crmkit.batches import BatchKind
 from crmkit.entities import Schema
+from crmkit.errors import StorageError
 from crmkit.private import import_path
 from crmkit.selections import OWN, Selection
 from crmkit.ui import backups, markup
@@ -112,7 +113,11 @@ class ResultPanel(Panel):
             return None
         if not import_path(self.desk.workspace.path, batch.import_id).exists():
             return None
-        return self.desk.workspace.open_import(batch.import_id)
+        try:
+            return self.desk.workspace.open_import(batch.import_id)
+        except StorageError:
+            # Somebody else's, on a team's dashboard.
+            return None
 
     def _saver(self, batch: Batch) -> list[w.Widget]:
         session = self._session_of(batch)

@@ -210,9 +210,12 @@ def dashboard(
         folders: Folders from which files may be picked; `CRMKIT_FOLDERS` when none are given.
     """
     path = Path(workspace or os.environ.get("CRMKIT_WORKSPACE", "workspace"))
+    visitor = os.environ.get("CRMKIT_VISITOR", "")
     listed = folders or [f for f in os.environ.get("CRMKIT_FOLDERS", "").split(os.pathsep) if f]
     try:
-        return Wizard(Workspace.open(path), folders=[Path(folder) for folder in listed]).widget
+        return Wizard(
+            Workspace.open(path, visitor=visitor), folders=[Path(folder) for folder in listed]
+        ).widget
     except CrmkitError as error:
         # Say so on the page instead of in a traceback.
         return broken(error)

@@ -87,3 +87,22 @@ def test_all_but_the_backups_are_deleted_together(home: HomePanel) -> None:
     assert home.desk.wait(30)
 
     assert ["backup"] == [item.kind for item in home.desk.workspace.private_data()]
+
+
+def test_a_visitor_shares_an_import_on_home(tmp_path: Path) -> None:
+    workspace = Workspace.create(tmp_path / "workspace")
+    visiting = Workspace.open(workspace.path, visitor="ann")
+    ready(visiting, "Acme")
+    panel = HomePanel(
+        Desk(visiting, strict=True),
+        start=lambda: None,
+        resume=lambda _: None,
+        look=lambda _: None,
+    )
+    panel.show()
+    other = Workspace.open(workspace.path, visitor="bo")
+
+    press(panel.widget, "Share")
+    assert ["ann"] == [item.owner for item in other.unfinished()]
+    press(panel.widget, "Keep to myself")
+    assert () == other.unfinished()
