@@ -40,12 +40,15 @@ class InImport:
     Attributes:
         rows: How many; 0 where only the preview shows the person.
         uploads: The uploaded files it was read from, which go as a whole.
+        owner, shared: Whose it is on a team's dashboard, and whether the others see it.
     """
 
     import_id: str
     source: str
     rows: int
     uploads: tuple[str, ...]
+    owner: str
+    shared: bool
 
 
 @dataclass(frozen=True)
@@ -147,7 +150,16 @@ def _imports(
             # Uploaded and not read yet: a workbook that waits for its password, for instance.
             unread += [f"{import_id}/{file}" for file in uploads if not state.get("staged")]
             continue
-        found.append(InImport(import_id, state.get("source_name", ""), len(rows), uploads))
+        found.append(
+            InImport(
+                import_id,
+                state.get("source_name", ""),
+                len(rows),
+                uploads,
+                owner=state.get("owner", ""),
+                shared=bool(state.get("shared")),
+            )
+        )
         source = Path(state.get("source_path", ""))
         if rows and source.is_file() and not source.resolve().is_relative_to(workspace.resolve()):
             outside.append(str(source))

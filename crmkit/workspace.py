@@ -85,6 +85,7 @@ from crmkit.errors import (
     StorageError,
     UnreadableError,
 )
+from crmkit.forget import Words
 from crmkit.incoming import Cells, make_cells
 from crmkit.lists import ListValue
 from crmkit.mapping import CHOSEN, ColumnMapping, Mapping
@@ -432,12 +433,25 @@ class Workspace:
         Raises:
             SettingsError: There is no such person.
         """
+        preview = self._person(person_id)[1]
+        if not self.visitor:
+            return preview
+        # What another visitor imports is not this one's business.
+        imports = tuple(
+            item
+            if self.may_see({"owner": item.owner, "shared": item.shared})
+            else replace(item, source="somebody else's file", uploads=())
+            for item in preview.files.imports
+        )
+        return replace(preview, files=replace(preview.files, imports=imports))
+
+    def _person(self, person_id: int) -> tuple[Words, ForgetPreview]:
+        """What a person is known by, and where they are."""
         with self.reading() as db:
             in_crm = forget.look(db, crm.load_schema(db), person_id)
             known = forget.words(db, person_id)
-        return ForgetPreview(
-            in_crm, traces.look(self.path, known, country=self.preferences.country)
-        )
+        files = traces.look(self.path, known, country=self.preferences.country)
+        return known, ForgetPreview(in_crm, files)
 
     def forget(
         self,
@@ -469,9 +483,8 @@ class Workspace:
         self._cancelled.clear()
         progress = _stoppable(progress, self._cancelled)
         progress(0.0, "Looking at the files of the workspace")
-        preview = self.forget_preview(person_id)
+        known, preview = self._person(person_id)
         with self.reading() as db:
-            known = forget.words(db, person_id)
             check_revision(db, revision)
         progress(0.3, "Taking the person out of imports and exports")
         traces.remove(
@@ -2261,13 +2274,18 @@ class ImportSession:
         try:
             description, omitted = self.describe()
             kept = {"description": descriptions.as_yaml(description), "omitted": omitted}
-        except MappingError as error:
+        except StorageError:
+            raise
+        except CrmkitError as error:
             kept = {"fault": [error.message, error.where, error.mend]}
         shape = self._shape()
         bare = replace(shape, columns=tuple(replace(c, samples=()) for c in shape.columns))
-        self._state |= {"rest": json.dumps(kept), "staged": json.dumps(staging.to_json(bare))}
         plan = self._outline()
-        self._state["plan"] = ""
+        state = self._state | {
+            "rest": json.dumps(kept),
+            "staged": json.dumps(staging.to_json(bare)),
+            "plan": "",
+        }
         rest = private.rest_path(self.path)
         part = rest.with_suffix(".part")
         with self.reading() as db:
@@ -2277,12 +2295,12 @@ class ImportSession:
                 held_back.keep(db, plan, shape, catalog="rest")
                 db.run(sql("create table rest.left_out as from left_out limit 0"))
                 db.run(sql("create table rest.state (key varchar, value varchar)"))
-                for key, value in self._state.items():
+                for key, value in state.items():
                     db.run(
                         sql("insert into rest.state values ({key}, {value})", key=key, value=value)
                     )
         part.replace(rest)
-        self.path = rest
+        self.path, self._state = rest, state
         private.delete_rows(self.workspace.path, self.id)
 
     # --- its state -------------------------------------------------------------------------

@@ -270,3 +270,16 @@ def test_the_command_asks_and_forgets(workspace: Workspace) -> None:
     done = run(app, ["forget", "1", "--yes", *where])
     assert "Person 1 is forgotten, batch 2." in done.output
     assert ["Bo"] == persons(workspace)
+
+
+def test_a_visitor_is_not_told_what_another_imports(workspace: Workspace) -> None:
+    """But the person goes from there, too."""
+    ann, bo = (Workspace.open(workspace.path, visitor=name) for name in ("ann", "bo"))
+    session = loaded(ann, [QUIRINA, BO], "secret-project.csv")
+
+    assert any("secret-project" in line for line in ann.forget_preview(1).lines)
+    assert not any("secret-project" in line for line in bo.forget_preview(1).lines)
+    bo.forget(1)
+
+    assert ["Bo"] == list(ann.open_import(session.id).first_rows()["First name"])
+    assert [] == list((workspace.path / "uploads" / session.id).iterdir())
