@@ -12,6 +12,7 @@ import logging
 import os
 import re
 import shutil
+import time
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +23,8 @@ from crmkit.errors import BackupError, StorageError
 from crmkit.sql import join, name, sql
 
 log = logging.getLogger(__name__)
+
+_TRIES: Final = 50
 
 _NAME: Final = re.compile(r"crm-(\d{8}-\d{6})-[\w-]+\.duckdb")
 
@@ -61,7 +64,7 @@ def backup(crm_path: Path, folder: Path, *, at: datetime, label: str) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         # Writing and closing puts everything into the one file; a log beside it would be missed.
         with opened(crm_path) as db:
-            db.run(sql("checkpoint"))
+            _write_all(db)
             # Nobody else has the CRM now, so nobody is making one of these.
             for left in folder.glob("*.part*"):
                 left.unlink()
@@ -84,6 +87,15 @@ def backup(crm_path: Path, folder: Path, *, at: datetime, label: str) -> Path:
             else "Check the folder 'backups', then try again.",
         ) from error
     return copy
+
+
+def _write_all(db: Database) -> None:
+    """Write what is committed into the file; another thread of this program may be about the same."""
+    for _ in range(_TRIES):
+        if db.attempt(sql("checkpoint")):
+            return
+        time.sleep(0.1)
+    db.run(sql("checkpoint"))
 
 
 def copy_whole(source: Path, target: Path, *, expected: tuple[int, ...]) -> None:

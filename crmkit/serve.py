@@ -188,8 +188,9 @@ def team_command(service: Service, port: int, folder: Path) -> list[str]:
     tls += [f"--TeamServer.key={team.key.resolve()}"] if team.key else []
     return [
         sys.executable,
-        "-m",
-        "crmkit.team",
+        # Not -m: the program would hold these classes twice.
+        "-c",
+        "from crmkit.team import TeamServer; TeamServer.launch_instance()",
         str(_notebook(folder)),
         "--no-browser",
         f"--Voila.ip={team.listen}",

@@ -40,6 +40,8 @@ VISITOR_VARIABLE: Final = "CRMKIT_VISITOR"
 _BODY_BYTES: Final = 1_000_000
 """What a request may bring. Files come in pieces over the kernel's connection."""
 
+_TOO_MANY: Final = "Too many dashboards are open. Close some tabs, and reload in some minutes."
+
 _FREE_TRIES: Final = 5
 _LONGEST_WAIT: Final = 60.0
 _REMEMBERED: Final = 10_000
@@ -191,9 +193,8 @@ class TeamKernels(AsyncMappingKernelManager):
         self.owners = {k: owner for k, owner in self.owners.items() if k in self}
         running = [*self.owners.values(), *self._starting]
         if len(running) >= self.most or running.count(visitor) >= self.most_each:
-            raise web.HTTPError(
-                503, "Too many dashboards are open. Close some tabs, and reload in some minutes."
-            )
+            # Its page shows the reason.
+            raise web.HTTPError(503, reason=_TOO_MANY)
         env = {k: v for k, v in kwargs.pop("env", {}).items() if k != USERS_VARIABLE}
         self._starting.append(visitor)
         try:
@@ -259,7 +260,3 @@ class TeamServer(Voila):
             options["ssl_options"] = {"certfile": self.certificate, "keyfile": self.key or None}
         self.app.listen = functools.partial(self.app.listen, **options)
         super().listen()
-
-
-if __name__ == "__main__":
-    TeamServer.launch_instance()
