@@ -826,12 +826,17 @@ class Date(Step):
             )
         pattern = _strptime_format(self.format)
         times = ("", " %H:%M:%S", " %H:%M", "T%H:%M:%S")
+        readings = _with_month_numbers if "mmm" in self.format.casefold() else _as_it_stands
         return (
             lambda text: sql(
                 "cast(cast(coalesce({attempts}) as date) as varchar)",
                 attempts=join(
                     ", ",
-                    (sql("try_strptime({t}, {f})", t=text, f=pattern + time) for time in times),
+                    (
+                        sql("try_strptime({t}, {f})", t=reading, f=pattern + time)
+                        for reading in readings(text)
+                        for time in times
+                    ),
                 ),
             ),
         )
@@ -851,8 +856,9 @@ class Date(Step):
 _DATE_PARTS: Final = {
     "yyyy": "%Y",
     "yy": "%y",
-    "mmmm": "%B",
-    "mmm": "%b",
+    # Names of months are numbers by then, whatever their language.
+    "mmmm": "%m",
+    "mmm": "%m",
     "mm": "%m",
     "m": "%m",
     "dd": "%d",
@@ -879,6 +885,41 @@ def _strptime_format(text: str) -> str:
             "Write the format with dd, mm and yyyy once each, such as dd.mm.yyyy or mm/dd/yy."
         )
     return "".join(_DATE_PARTS.get(part, part.replace("%", "%%")) for part in parts)
+
+
+def _as_it_stands(text: Query) -> tuple[Query, ...]:
+    return (text,)
+
+
+def _with_month_numbers(text: Query) -> tuple[Query, ...]:
+    """A text with a number for the name of its month; a point behind the name goes, or stays."""
+    months = _month_numbers()
+    number = sql(
+        "list_extract({numbers}, list_position({names}, lower(regexp_extract({t}, '\\pL+'))))",
+        numbers=list(months.values()),
+        names=list(months),
+        t=text,
+    )
+    return (
+        sql("regexp_replace({t}, '\\pL+[.]?', {n})", t=text, n=number),
+        sql("regexp_replace({t}, '\\pL+', {n})", t=text, n=number),
+    )
+
+
+_LANGUAGES: Final = ("en", "nl", "nb", "de", "sv", "da", "nn")
+"""What Babel calls the six languages; the last one is Norway's other one."""
+
+
+@cache
+def _month_numbers() -> dict[str, str]:
+    """Names of months, whole and short, in the six languages, in lower case and without a point."""
+    found = {"sept": "09"}
+    for language in _LANGUAGES:
+        for contexts in Locale(language).months.values():
+            for width in ("wide", "abbreviated"):
+                for number, said in contexts.get(width, {}).items():
+                    found[said.casefold().removesuffix(".")] = f"{number:02}"
+    return found
 
 
 class Number(Step):
@@ -1013,7 +1054,7 @@ _SAID: Final = {
 def country_codes() -> Mapping[str, str]:
     """Names in six languages, ISO codes of two letters and of three, all in small letters -> code."""
     found: dict[str, str] = {}
-    for language in ("en", "nl", "nb", "de", "sv", "da", "nn"):
+    for language in _LANGUAGES:
         for code, said in Locale(language).territories.items():
             if len(code) == 2 and code.isalpha() and code not in _NO_COUNTRIES:
                 found.setdefault(" ".join(said.casefold().split()), code)

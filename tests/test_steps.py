@@ -314,6 +314,11 @@ def test_a_wrong_company_number_stays_with_a_warning() -> None:
         ("mm/dd/yyyy", "04/03/2026", "2026-04-03"),
         ("yyyymmdd", "20260403", "2026-04-03"),
         ("dd-mmm-yy", "03-Apr-26", "2026-04-03"),
+        ("d. mmmm yyyy", "3. desember 2025", "2025-12-03"),
+        ("d mmm yyyy", "3 mrt. 2026", "2026-03-03"),
+        ("d mmm yyyy", "3 Mär 2026", "2026-03-03"),
+        ("d.mmm.yyyy", "3.maj.2026", "2026-05-03"),
+        ("mmmm d, yyyy", "Sept. 3, 2026", "2026-09-03"),
         ("yyyy-mm-dd", "2024-02-29T00:00:00", "2024-02-29"),
         ("number", "46115", "2026-04-03"),
         ("number", "46115.75", "2026-04-03"),
@@ -326,6 +331,11 @@ def test_dates_are_read_by_their_format(format: str, text: str, expected: str) -
 @pytest.mark.parametrize("text", ["31.02.2026", "2026-04-03", "04/03/2026", "soon"])
 def test_a_date_of_another_format_is_left_empty_and_an_error(text: str) -> None:
     assert [(None, "error")] == outcomes([Date(format="dd.mm.yyyy")], [text])
+
+
+@pytest.mark.parametrize("text", ["3 frimaire 2026", "3 03 2026", "soon", "30 februar 2026"])
+def test_a_month_that_no_language_has_is_left_empty(text: str) -> None:
+    assert [(None, "error")] == outcomes([Date(format="d mmmm yyyy")], [text])
 
 
 @pytest.mark.parametrize("format", ["", "dd.mm", "hello", "dd.dd.yyyy", "yyyyy-mm-dd"])

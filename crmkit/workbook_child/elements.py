@@ -10,6 +10,7 @@ import codecs
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import IO, Any, Final, TypeAlias
 
 from lxml import etree
@@ -203,13 +204,19 @@ def _forget(element: Element) -> None:
 
 def local(element: Element) -> str:
     """An element's name without its namespace; empty for comments and the like."""
-    tag = element.tag
+    return _local(element.tag)
+
+
+@lru_cache(maxsize=10_000)
+def _local(tag: Any) -> str:
     return tag.rpartition("}")[2] if isinstance(tag, str) else ""
 
 
 def text(element: Element) -> str:
     """All text of an element in one line."""
-    return " ".join(str(element.xpath("string()")).split())
+    # Most have nothing inside, which is seen at once.
+    whole = element.xpath("string()") if len(element) else element.text or ""
+    return " ".join(whole.split())
 
 
 def children(element: Element, *names: str) -> list[Element]:
@@ -222,16 +229,16 @@ def find(element: Element | None, *path: str) -> Element | None:
     for name in path:
         if element is None:
             return None
-        element = next(iter(children(element, name)), None)
+        element = next((child for child in element if _local(child.tag) == name), None)
     return element
 
 
 def take(element: Element | None, *path: str) -> str:
     """The first filled text at the end of a path; what is there is taken away, so that it is done with."""
     *above, name = path
-    found = find(element, *above)
+    found = find(element, *above) if above else element
     first = ""
-    for child in children(found, name) if found is not None else ():
+    for child in () if found is None else [c for c in found if _local(c.tag) == name]:
         words = text(child)
         first = first or words
         if not words or words == first:

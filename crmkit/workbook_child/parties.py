@@ -160,8 +160,7 @@ class Row:
 
     def put(self, header: str, words: str) -> None:
         """A cell; another value for it stands in a numbered column beside."""
-        words = " ".join(words.replace("\x00", "").split())
-        if not words:
+        if not (words := words and " ".join(words.replace("\x00", "").split())):
             return
         if words.casefold() in _NOTHING:
             self.found.nothing[words] += 1
