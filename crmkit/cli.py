@@ -149,7 +149,10 @@ def import_file(
         str,
         typer.Argument(help="A saved import description: its name in the workspace, or its file."),
     ],
-    file: Annotated[Path, typer.Argument(help="The file to import.")],
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="The file to import; none when the description reads an ERP."),
+    ] = None,
     workspace: Annotated[Path, typer.Option("--workspace", help="Folder of the workspace.")] = Path(
         "workspace"
     ),
@@ -174,10 +177,11 @@ def import_file(
         bool, typer.Option("--backup/--no-backup", help="Back the CRM up before it is written.")
     ] = True,
 ) -> None:
-    """Import a file as a saved description says.
+    """Import a file, or what an ERP has, as a saved description says.
 
     Progress goes to the standard error, a summary in JSON to the standard output. The password of a
-    protected workbook is read from CRMKIT_FILE_PASSWORD.
+    protected workbook is read from CRMKIT_FILE_PASSWORD, that of an ERP's database from the keychain
+    or CRMKIT_ERP_PASSWORD.
 
     Exit codes: 0 done, 1 error, 2 wrong use, 3 the file is not as the description expects it (see
     "drift"; --accept-drift goes on), 4 rows were held back under --strict, 130 stopped. With 1 to 4
@@ -192,6 +196,7 @@ def import_file(
         held_back=held_back,
         back_up=backup,
         password=os.environ.get("CRMKIT_FILE_PASSWORD", ""),
+        erp_password=os.environ.get("CRMKIT_ERP_PASSWORD", ""),
     )
     keep_log(workspace)
     # A scheduler that ends the job is Ctrl+C too: nothing is left half done.
@@ -208,10 +213,10 @@ def import_file(
     raise typer.Exit(int(summary.exit))
 
 
-def _check_held_back(path: Path, file: Path) -> None:
+def _check_held_back(path: Path, file: Path | None) -> None:
     if path.suffix.lower() not in (".xlsx", ".csv"):
         raise typer.BadParameter("The file for rows held back ends in .xlsx or .csv.")
-    if path.resolve() == file.resolve():
+    if file is not None and path.resolve() == file.resolve():
         raise typer.BadParameter("The file for rows held back is the file to import.")
 
 

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from crmkit import expressions, plain_yaml
 from crmkit.decisions import Kind
+from crmkit.erp.model import Request
 from crmkit.errors import DescriptionError, MappingError
 from crmkit.mapping import Mapping as ColumnsMapping
 from crmkit.plain_yaml import Place, PlainError
@@ -114,6 +115,7 @@ class Description(_Model):
 
     Attributes:
         subject: What the file holds: `company` (with persons) or `product`.
+        erp: What is asked of an ERP, where the rows come from one.
         columns: All of the file's, in its order; those without a field are left out knowingly.
         constants: Target -> the same value for all rows.
         settings: With the value maps of the lists, without the price list.
@@ -123,6 +125,7 @@ class Description(_Model):
     version: Literal[1]
     name: str = ""
     subject: str = "company"
+    erp: Request | None = None
     source: SourceSettings = SourceSettings()
     columns: tuple[DescribedColumn, ...] = ()
     made: tuple[DescribedMade, ...] = ()

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from crmkit.drift import Drift
-from crmkit.errors import CancelledError, CrmkitError
+from crmkit.errors import CancelledError, CrmkitError, DescriptionError
 from crmkit.ui.handling import error_number
 from crmkit.workspace import Batch, ImportSession, Preview, Progress, Workspace
 
@@ -56,6 +56,7 @@ class Job:
         held_back: Where the rows held back go, as `.xlsx` or `.csv`; None for nowhere.
         back_up: Back the CRM up before it is written.
         password: Opens a protected workbook.
+        erp_password: Of the ERP's database; the one in the keychain when empty.
     """
 
     commit: bool = False
@@ -64,16 +65,17 @@ class Job:
     held_back: Path | None = None
     back_up: bool = True
     password: str = field(default="", repr=False)
+    erp_password: str = field(default="", repr=False)
 
 
 class Summary:
     """What a job found and did, as it goes along, for the JSON on the standard output."""
 
-    def __init__(self, described: str, file: Path, job: Job) -> None:
+    def __init__(self, described: str, file: Path | None, job: Job) -> None:
         self.exit = Exit.OK
         self._told: dict[str, Any] = {
             "description": described,
-            "file": str(file),
+            "file": None if file is None else str(file),
             "committed": False,
         }
         self._mode = "commit" if job.commit else "dry-run"
@@ -149,14 +151,15 @@ class Summary:
 def run(
     open_workspace: Callable[[], Workspace],
     described: str,
-    file: Path,
+    file: Path | None,
     job: Job,
     *,
     progress: Progress,
 ) -> Summary:
-    """Run a description on a file; what goes wrong is in the summary.
+    """Run a description on a file, or on the ERP that it names; what goes wrong is in the summary.
 
     Args:
+        file: None for an ERP.
         open_workspace: Opens it: that it cannot be opened is told like everything else.
         progress: Told the share done of what is being done.
     """
@@ -186,14 +189,22 @@ def run(
 def _run(
     session: ImportSession,
     described: str,
-    file: Path,
+    file: Path | None,
     job: Job,
     summary: Summary,
     progress: Progress,
 ) -> None:
     workspace = session.workspace
-    said = workspace.description(described).source.model_dump()
-    session.load(file, **said, password=job.password, progress=progress)
+    description = workspace.description(described)
+    if file is not None:
+        said = description.source.model_dump()
+        session.load(file, **said, password=job.password, progress=progress)
+    elif description.erp is not None:
+        session.load_erp(description.erp, password=job.erp_password, progress=progress)
+    else:
+        raise DescriptionError(
+            "This description is about a file.", where=described, mend="Name the file to import."
+        )
     summary.loaded(session)
     drift = session.apply_description(described, password=job.password, progress=progress)
     summary.drifted(drift)

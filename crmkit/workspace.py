@@ -73,6 +73,11 @@ from crmkit.deletion import DeletePreview, Dependents, delete, preview_delete
 from crmkit.descriptions import Description, DescriptionFile, Saved, SourceSettings
 from crmkit.drift import Change, Drift
 from crmkit.entities import Entity, Field, FieldType, Schema, Target
+from crmkit.erp import reading
+from crmkit.erp.book import ErpBook
+from crmkit.erp.databases import Erp
+from crmkit.erp.model import Actors, Connection, Request
+from crmkit.erp.reading import Found
 from crmkit.errors import (
     CancelledError,
     CrmkitError,
@@ -1111,6 +1116,11 @@ class Workspace:
         return path
 
     @property
+    def erp(self) -> ErpBook:
+        """The ERP databases that imports may read."""
+        return ErpBook(self.path / "connections.yaml")
+
+    @property
     def description_folder(self) -> Path:
         """Where this workspace's import descriptions are."""
         return self.path / "descriptions"
@@ -1209,7 +1219,7 @@ class ImportSession:
         self.path = private.import_path(workspace.path, _safe_id(import_id))
         self._lock = threading.RLock()
         self._cancelled = threading.Event()
-        self._running: Database | None = None
+        self._running: Database | Erp | None = None
         self._state: dict[str, Any] = {}
 
     @classmethod
@@ -1429,6 +1439,7 @@ class ImportSession:
         self._save(
             source_path=str(source.path),
             source_name=source.path.name,
+            source_erp=self._state.get("source_erp", "") if self._is_source(source.path) else "",
             source_sha256=sha256,
             source_chosen=SourceSettings(
                 sheet=sheet,
@@ -1499,6 +1510,91 @@ class ImportSession:
         before = [(column.id, column.header) for column in self._shape().columns]
         now = [(column.id, column.header) for column in staged.columns]
         return (self._state["source_sha256"], before) == (sha256, now)
+
+    def _is_source(self, path: Path) -> bool:
+        return bool(self._state.get("source_path") == str(path))
+
+    def load_erp(
+        self, request: Request, *, password: str = "", progress: Progress = _no_progress
+    ) -> StagedTable:
+        """Read an ERP's actors into a file of this import, and land it; suggests the settings, too.
+
+            session.load_erp(Request(connection="Our Tryton", actors=Actors.CUSTOMERS, city="Oslo"))
+
+        Records are then recognised by the ERP's keys, and what the ERP says overwrites: the next
+        time, the same actors are updated.
+
+        Args:
+            password: Of the database; the one in the keychain when empty.
+
+        Raises:
+            SettingsError: There is no such connection, or a criterion does not fit.
+            PasswordError, SourceError: It cannot be opened or read, or finds nothing.
+            CancelledError: `cancel` was called; the import is as it was before.
+        """
+        before = self.erp_request
+        with self._lock, contextlib.ExitStack() as kept:
+            with self._asking(request.connection, password) as (erp, connection):
+                asked = reading.with_options(erp, connection, request)
+                path = self.upload_folder / f"{asked.connection} {asked.actors}.csv"
+                kept.enter_context(_kept_unless_replaced(path))
+                stoppable = _stoppable(lambda f, text: progress(f / 2, text), self._cancelled)
+                reading.write(erp, connection, asked, path, stoppable)
+            if asked.actors is not Actors.SQL:
+                self.subject = "product" if asked.actors is Actors.PRODUCTS else "company"
+            staged = self.load(
+                path,
+                header_row=1,
+                encoding="utf-8",
+                delimiter=",",
+                keep_notes=True,
+                progress=lambda f, text: progress(0.5 + f / 2, text),
+            )
+            if before is None or before.actors is not asked.actors:
+                self._suggest_keyed()
+            self._save(source_erp=asked.model_dump_json())
+        return staged
+
+    def find_erp(self, request: Request, *, password: str = "", limit: int = 50) -> Found:
+        """The first actors that a request finds, and how many there are; nothing is loaded.
+
+        Raises:
+            SettingsError, PasswordError, SourceError: As `load_erp`.
+            CancelledError: `cancel` was called.
+        """
+        with self._asking(request.connection, password) as (erp, connection):
+            asked = reading.with_options(erp, connection, request)
+            return reading.find(erp, connection, asked, limit)
+
+    @contextlib.contextmanager
+    def _asking(self, name: str, password: str) -> Iterator[tuple[Erp, Connection]]:
+        """An ERP's database, open to `cancel`, for the length of a block."""
+        self._cancelled.clear()
+        try:
+            with self.workspace.erp.opened(name, password) as (erp, connection):
+                self._running = erp
+                yield erp, connection
+        except SourceError:
+            # A query that is stopped fails in the database.
+            _stoppable(_no_progress, self._cancelled)(0.0, "")
+            raise
+        finally:
+            self._running = None
+
+    @property
+    def erp_request(self) -> Request | None:
+        """What was asked of an ERP; None where the rows come from somewhere else."""
+        kept = self._state.get("source_erp")
+        return Request.model_validate_json(kept) if kept else None
+
+    def _suggest_keyed(self) -> None:
+        """Recognise records by the ERP's keys, and let the ERP overwrite."""
+        mapped = {column.target for column in self.mapping.columns}
+        chosen = self.settings
+        for entity in self.schema.entities:
+            if f"{entity.id}.erp_key" in mapped:
+                chosen = chosen.with_rule(entity, match_key="erp_key", action=Action.REPLACE)
+        self.settings = chosen
 
     @property
     def has_source(self) -> bool:
@@ -1791,6 +1887,7 @@ class ImportSession:
             version=descriptions.VERSION,
             name=name,
             subject=self.subject,
+            erp=self.erp_request,
             source=SourceSettings.model_validate_json(self._state.get("source_chosen") or "{}"),
             columns=columns,
             made=made,
@@ -2325,6 +2422,22 @@ def _not_there(import_id: str) -> StorageError:
         where=import_id,
         mend="It was discarded, or what was left of it was deleted. Start a new one.",
     )
+
+
+@contextlib.contextmanager
+def _kept_unless_replaced(path: Path) -> Iterator[None]:
+    """A file is as it was before when the block fails."""
+    before = path.with_name(f"{path.name}.before")
+    if path.exists():
+        path.replace(before)
+    try:
+        yield
+    except BaseException:
+        path.unlink(missing_ok=True)
+        if before.exists():
+            before.replace(path)
+        raise
+    before.unlink(missing_ok=True)
 
 
 def _load_state(db: Database) -> dict[str, Any]:

@@ -18,6 +18,9 @@ from tests.keyrings import MemoryKeyring, using
 from tests.outlook_service import Folder, OutlookService, people
 from tests.services import served
 
+# Fixtures of a real ERP: a Tryton on SQLite and on PostgreSQL.
+pytest_plugins = ["tests.erp_servers"]
+
 _NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "msedge")
 
 # A quiet browser that asks nobody on the internet anything.

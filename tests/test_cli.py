@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from crmkit.cli import app
+from crmkit.erp.model import Actors, Request
+from crmkit.erp.sample import make_sample_erp
 from crmkit.workspace import Workspace
 from tests.test_backup import ready
 
@@ -46,3 +49,33 @@ def test_a_damaged_crm_is_restored_from_the_shell(workspace: Workspace) -> None:
 
     assert "the CRM cannot be read" in done.stdout
     assert workspace.record_counts()[0] == ("Companies", 0)
+
+
+def test_an_erp_is_imported_without_a_file(workspace: Workspace, tmp_path: Path) -> None:
+    """The description names the connection; without one of that name, nothing is done."""
+    given = ["--workspace", str(workspace.path), "--commit"]
+    workspace.erp.add("Sample", make_sample_erp(tmp_path / "erp.sqlite"))
+    session = workspace.new_import()
+    session.load_erp(Request(connection="Sample", actors=Actors.SUPPLIERS))
+    session.save_description("Suppliers")
+
+    done = runner.invoke(app, ["import", "Suppliers", *given])
+    again = runner.invoke(app, ["import", "Suppliers", *given])
+    workspace.erp.remove("Sample")
+    gone = runner.invoke(app, ["import", "Suppliers", *given])
+
+    assert done.exit_code == 0, done.output
+    assert workspace.record_counts()[0] == ("Companies", 3)
+    assert json.loads(again.stdout)["batch"]["written"]["company"]["changed"] == 0
+    assert gone.exit_code == 1
+    assert "There is no such ERP connection." in gone.stderr
+
+
+def test_a_description_of_a_file_needs_one(workspace: Workspace) -> None:
+    session = ready(workspace, "Beta")
+    session.save_description("List")
+
+    result = runner.invoke(app, ["import", "List", "--workspace", str(workspace.path)])
+
+    assert result.exit_code == 1
+    assert "Name the file to import." in result.stderr

@@ -53,3 +53,13 @@ def test_notebooks_are_stored_without_outputs(path: Path) -> None:
 
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert all(not cell.outputs and cell.execution_count is None for cell in code)
+
+
+@pytest.mark.slow
+def test_the_erp_notebook_finds_what_changed(tmp_path: Path) -> None:
+    """Its sample ERP is imported, changed in one record, and imported again from the description."""
+    run("erp.ipynb", tmp_path / "workspace")
+
+    second, first = Workspace.open(tmp_path / "workspace").batches()[:2]
+    assert (4, 5) == (first.written["company"]["new"], first.written["person"]["new"])
+    assert {"new": 0, "changed": 1} == {what: second.count(what) for what in ("new", "changed")}

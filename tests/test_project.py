@@ -67,6 +67,7 @@ LAYERS: Final = (
     "history",
     "private",
     "plain_yaml",
+    "erp",
     "descriptions",
     "keyed",
     "drift",

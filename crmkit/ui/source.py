@@ -14,6 +14,7 @@ from crmkit.sources.encodings import CHOICES
 from crmkit.staging import StagedTable
 from crmkit.ui import markup
 from crmkit.ui.desk import Desk, Panel, button
+from crmkit.ui.erp import ErpOrigin
 from crmkit.ui.file_origin import FileOrigin
 from crmkit.ui.gmail import GmailOrigin
 from crmkit.ui.origin import Origin
@@ -27,7 +28,7 @@ _DELIMITERS: Final = {";": ";", ",": ",", "tab": "\t", "|": "|"}
 _SHOWN_REJECTED: Final = 10
 _SHOWN_TEXT: Final = 300
 
-ORIGINS: Final[tuple[type[Origin], ...]] = (FileOrigin, OutlookOrigin, GmailOrigin)
+ORIGINS: Final[tuple[type[Origin], ...]] = (FileOrigin, OutlookOrigin, GmailOrigin, ErpOrigin)
 """The kinds of source, in the order in which they are offered."""
 
 
