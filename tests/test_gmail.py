@@ -181,7 +181,7 @@ def test_signing_out_forgets_the_sign_in(service: GoogleService, workspace: Work
     gmail.sign_out()
 
     assert keychain.read(f"gmail {CLIENT}") is None
-    with pytest.raises(SignInError):
+    with pytest.raises(SignInError, match="Nobody is signed in to Gmail"):
         gmail.groups()
 
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
+import threading
+import time
+import urllib.request
 from pathlib import Path
 
 import nbformat
@@ -10,12 +14,17 @@ import pytest
 from nbclient import NotebookClient
 
 from crmkit.workspace import Workspace
+from tests.google_service import GoogleService
+from tests.outlook_service import OutlookService
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 
 
 def run(name: str, workspace: Path) -> nbformat.NotebookNode:
-    notebook = nbformat.read(NOTEBOOKS / name, as_version=4)
+    return execute(nbformat.read(NOTEBOOKS / name, as_version=4), workspace)
+
+
+def execute(notebook: nbformat.NotebookNode, workspace: Path) -> nbformat.NotebookNode:
     client = NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(NOTEBOOKS)}})
     os.environ["CRMKIT_WORKSPACE"] = str(workspace)
     try:
@@ -36,6 +45,39 @@ def test_the_guided_notebook_imports_the_sample(tmp_path: Path) -> None:
     assert newest.written["company"]["new"] > 0
     assert newest.written["company"]["changed"] > 0
     assert (workspace.path / "backups" / newest.backup).exists()
+
+
+@pytest.mark.slow
+def test_the_notebook_of_outlook_and_gmail_imports_from_both(
+    tmp_path: Path,
+    outlook_service: OutlookService,
+    google_service: GoogleService,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The code was used on another device; the address that is printed is opened here."""
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
+    notebook = nbformat.read(NOTEBOOKS / "outlook-and-gmail.ipynb", as_version=4)
+    browser = threading.Thread(target=sign_in, args=(notebook, google_service), daemon=True)
+    browser.start()
+
+    execute(notebook, tmp_path / "workspace")
+
+    browser.join()
+    gmail, outlook = Workspace.open(tmp_path / "workspace").batches()[:2]
+    assert ("gmail-contacts.jsonl", 5) == (gmail.source, gmail.written["person"]["new"])
+    assert ("outlook-contacts.jsonl", 3) == (outlook.source, outlook.written["person"]["new"])
+
+
+def sign_in(notebook: nbformat.NotebookNode, service: GoogleService) -> None:
+    """Open the address that the notebook prints, as soon as it does."""
+    (cell,) = (cell for cell in notebook.cells if cell.id == "gmail-sign-in")
+    until = time.monotonic() + 120
+    while not (found := re.search(r"https://\S+", str(cell.outputs))):
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    address = found[0].split("\\n")[0]
+    with urllib.request.urlopen(service.arrival(address), timeout=30) as page:
+        page.read()
 
 
 @pytest.mark.slow

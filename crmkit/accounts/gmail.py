@@ -28,7 +28,7 @@ from google_auth_oauthlib.flow import Flow
 from oauthlib.oauth2 import OAuth2Error
 
 from crmkit import keychain
-from crmkit.accounts.web import Progress, Web, ended, unreachable, write_answer, writing
+from crmkit.accounts.web import Progress, Web, ended, nobody, unreachable, write_answer, writing
 from crmkit.errors import SettingsError, SignInError, SourceError
 from crmkit.sources.answers import listed, objects, text
 from crmkit.sources.people import groups_of
@@ -145,6 +145,8 @@ class Gmail:
         keychain.forget(self._key)
 
     def token(self, *, renew: bool = False) -> str:
+        if self._credentials is None:
+            raise nobody(SERVICE)
         found = self._silently(renew=renew)
         if found is None:
             # What it was signed in with is refused: the next sign-in must not try it again.

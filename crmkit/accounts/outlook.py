@@ -22,7 +22,7 @@ import msal
 import requests
 
 from crmkit import keychain
-from crmkit.accounts.web import Progress, Web, ended, unreachable, write_answer, writing
+from crmkit.accounts.web import Progress, Web, ended, nobody, unreachable, write_answer, writing
 from crmkit.errors import SettingsError, SignInError, SourceError
 from crmkit.sources.answers import objects, text
 from crmkit.sources.graph import FOLDER
@@ -180,6 +180,8 @@ class Outlook:
         keychain.forget(self._key)
 
     def token(self, *, renew: bool = False) -> str:
+        if not self.account:
+            raise nobody(SERVICE)
         found = self._silently(renew=renew)
         if found is None:
             # What it was signed in with is refused: the next sign-in must not try it again.

@@ -152,6 +152,15 @@ def ended(service: str) -> SignInError:
     )
 
 
+def nobody(service: str) -> SignInError:
+    """There is no sign-in, kept or fresh."""
+    return SignInError(
+        f"Nobody is signed in to {service}.",
+        mend="Sign in once, in the dashboard or a notebook on this machine. A job without a screen"
+        " needs a keychain that keeps the sign-in.",
+    )
+
+
 def unreachable(service: str, url: str, error: Exception) -> SourceError:
     """The service cannot be asked."""
     log.info("%s cannot be reached", service, exc_info=error)

@@ -57,7 +57,6 @@ _OTHERS: Final = {
     b"\xfd7zXZ": "a packed file (xz)",
     b"(\xb5/\xfd": "a packed file (zstd)",
     b"SQLite format 3": "a SQLite database",
-    b"!BDN": "an Outlook data file (.pst)",
     b"{\\rtf": "a text document (RTF)",
     b"BEGIN:VCALENDAR": "a calendar",
     b"MIME-Version:": "a web archive or an e-mail",

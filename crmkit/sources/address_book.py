@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from crmkit.sources import card, google, graph, jcard, ldif, people, vcard
+from crmkit.sources import card, google, graph, jcard, ldif, people, pst, vcard
 from crmkit.sources.contact import MORE, MOST_COLUMNS, Heading, Row
 from crmkit.sources.model import NumberedRow, Progress, Sheet, Source, SourceKind, some
 from crmkit.sources.vcard import Found
@@ -25,6 +25,7 @@ WITHOUT_HEADERS: Final = (
     SourceKind.LDIF,
     SourceKind.GRAPH,
     SourceKind.PEOPLE,
+    SourceKind.PST,
 )
 """What has contacts and no row of headers."""
 
@@ -93,6 +94,10 @@ def inspect(path: Path) -> Source | None:
         return _with_first_rows(
             Source(path, SourceKind.GRAPH, "contacts from Outlook", (), program="Outlook")
         )
+    if pst.looks_like_pst(path):
+        return _with_first_rows(
+            Source(path, SourceKind.PST, "contacts of an Outlook data file", (), program="Outlook")
+        )
     if people.looks_like_people(path):
         return _with_first_rows(
             Source(path, SourceKind.PEOPLE, "contacts from Gmail", (), program="Google Contacts")
@@ -120,7 +125,8 @@ def write_text(source: Source, *, header_row: int, folder: Path, progress: Progr
 
     def on_bytes(count: int) -> None:
         nonlocal done
-        if done // _STEP != (done + count) // _STEP:
+        # None at all: something is waited for, and the user may want to stop it.
+        if not count or done // _STEP != (done + count) // _STEP:
             progress(min(done / size, 1.0), "Reading the contacts")
         done += count
 
@@ -180,6 +186,8 @@ def _rows(
                 yield Row(record.number, contact, reason, text if reason else "")
         case SourceKind.GRAPH:
             yield from graph.read_contacts(source.path, on_bytes)
+        case SourceKind.PST:
+            yield from pst.read_contacts(source.path, on_bytes, found.notes)
         case SourceKind.PEOPLE:
             yield from people.read_contacts(source.path, on_bytes)
         case _:
@@ -215,6 +223,7 @@ def _ignore(count: int) -> None:
 
 def _notes(source: Source, found: Found) -> Iterator[str]:
     yield source.description
+    yield from found.notes
     if found.left_out:
         listed = some([f"{name} ({count:,})" for name, count in found.left_out.most_common()], 8)
         yield f"what a CRM has no field for is left out: {listed}"

@@ -8,8 +8,17 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
-from crmkit.sources.answers import listed, parts, plain, read_answers, shown, starts_with, text
-from crmkit.sources.contact import Address, Contact, Label, Row
+from crmkit.sources.answers import (
+    listed,
+    objects,
+    parts,
+    plain,
+    read_answers,
+    shown,
+    starts_with,
+    text,
+)
+from crmkit.sources.contact import Address, Contact, Label, Row, read_label
 
 FOLDER: Final = "@crmkit.folder"
 """Key of the contact folder's name, which is added to each answer that is fetched."""
@@ -47,7 +56,8 @@ _ADDRESSES: Final = {"businessAddress": "work", "homeAddress": "home", "otherAdd
 _EMAILS: Final = ("primaryEmailAddress", "secondaryEmailAddress", "tertiaryEmailAddress")
 _LISTS: Final = {"categories": "Categories", "children": "Children", "imAddresses": "Chat"}
 _READ: Final = {
-    *_PLAIN, *_PHONES, *_ADDRESSES, *_EMAILS, *_LISTS, "emailAddresses", "businessHomePage",
+    *_PLAIN, *_PHONES, *_ADDRESSES, *_EMAILS, *_LISTS, "emailAddresses", "phones",
+    "businessHomePage", "personalWebPage",
     "personalNotes", "birthday", "id",
     # The service's own housekeeping.
     "changeKey", "createdDateTime", "lastModifiedDateTime", "parentFolderId", "flag", "photo",
@@ -90,9 +100,12 @@ def contact_of(item: dict[str, Any]) -> Contact:
     for key, kind in _PHONES.items():
         for number in listed(item, key) or [item.get(key)]:
             contact.phone(plain(number), Label(kind))
+    for phone in objects(item, "phones"):
+        contact.phone(text(phone, "number"), read_label([text(phone, "type")]))
     for key, kind in _ADDRESSES.items():
         contact.address(_address(parts(item, key)), Label(kind))
     contact.web_page(text(item, "businessHomePage"), Label("work"))
+    contact.web_page(text(item, "personalWebPage"), Label("home"))
     contact.birthday(text(item, "birthday"))
     contact.notes(text(item, "personalNotes"))
     for key, base in _LISTS.items():

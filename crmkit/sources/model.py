@@ -32,6 +32,7 @@ class SourceKind(StrEnum):
     XML = "xml"
     GRAPH = "graph"
     PEOPLE = "people"
+    PST = "pst"
 
 
 @dataclass(frozen=True)

@@ -95,12 +95,14 @@ class Found:
         left_out: How many pictures and the like, by their names.
         outside: Lines outside any card, and the number of the first one.
         not_utf8: Values in another encoding than they should be in.
+        notes: What else there is to say.
     """
 
     left_out: Counter[str] = field(default_factory=Counter)
     outside: int = 0
     first_outside: int = 0
     not_utf8: int = 0
+    notes: list[str] = field(default_factory=list)
 
 
 def looks_like_cards(path: Path) -> bool:

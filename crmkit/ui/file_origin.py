@@ -18,7 +18,7 @@ from crmkit.ui.widgets.uploader import MEGABYTE
 
 _ENDINGS = (
     *(".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".csv", ".txt", ".tsv"),
-    *(".vcf", ".vcard", ".json", ".jsonl", ".ldif", ".zip"),
+    *(".vcf", ".vcard", ".json", ".jsonl", ".ldif", ".zip", ".pst", ".ost"),
 )
 
 UPLOAD_LIMIT = 2000 * MEGABYTE

@@ -9,7 +9,7 @@ from pathlib import Path
 import ipywidgets as w
 
 from crmkit.accounts.gmail import CLIENT_VARIABLE, Gmail, read_client
-from crmkit.errors import SignInError
+from crmkit.accounts.web import nobody
 from crmkit.sources import Progress
 from crmkit.staging import StagedTable
 from crmkit.ui import markup
@@ -70,7 +70,7 @@ class GmailOrigin(AccountOrigin):
 
     def fetch(self, chosen: list[str], progress: Progress) -> StagedTable:
         if self._gmail is None:
-            raise SignInError("Nobody is signed in to Gmail.", mend="Sign in first.")
+            raise nobody(self.title)
         return self.desk.session.load_gmail(self._gmail, chosen, progress=progress)
 
     def _take(self, path: Path) -> None:

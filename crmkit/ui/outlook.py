@@ -9,7 +9,7 @@ from dataclasses import replace
 import ipywidgets as w
 
 from crmkit.accounts.outlook import CLIENT_VARIABLE, DeviceCode, Outlook
-from crmkit.errors import SignInError
+from crmkit.accounts.web import nobody
 from crmkit.sources import Progress
 from crmkit.staging import StagedTable
 from crmkit.ui import markup
@@ -74,7 +74,7 @@ class OutlookOrigin(AccountOrigin):
 
     def fetch(self, chosen: list[str], progress: Progress) -> StagedTable:
         if self._outlook is None:
-            raise SignInError("Nobody is signed in to Outlook.", mend="Sign in first.")
+            raise nobody(self.title)
         return self.desk.session.load_outlook(self._outlook, chosen, progress=progress)
 
     def _keep(self) -> None:

@@ -17,7 +17,7 @@ from typing import Any, Final
 from lxml.etree import LxmlError
 from python_calamine import CalamineError, PasswordError
 
-from crmkit.workbook_child import books, business_xml, formats, markup, values
+from crmkit.workbook_child import books, business_xml, formats, markup, outlook_data, values
 from crmkit.workbook_child.task import FaultError, Page, Rows, Task, is_zip, opened, say
 
 _EVERY: Final = 2_000
@@ -36,6 +36,9 @@ def main() -> None:
     try:
         if task.kind == "business":
             say(result=business_xml.write(task) if task.target else business_xml.inspect(task))
+            return
+        if task.kind == "outlook":
+            say(result=outlook_data.write(task))
             return
         content = books.deciphered(task) if task.kind == "workbook" else None
         say(result=_write(task, content) if task.target else _inspect(task, content))

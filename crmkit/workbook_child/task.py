@@ -23,7 +23,8 @@ class Task:
     """What to do.
 
     Attributes:
-        kind: "workbook", "html", "xml" for Excel 2003 XML, or "business" for audit files and the like.
+        kind: "workbook", "html", "xml" for Excel 2003 XML, "business" for audit files and the like,
+            or "outlook" for Outlook data files.
         sparse: Read only the cells that are there, slowly; for a sheet with cells far apart.
         encoding: Of a web page that does not say it; what an XML file is in, whatever it states.
         sheet, header_row, header_rows, target: To write the rows of this sheet below its headers to
