@@ -165,6 +165,7 @@ def dashboard_command(service: Service, port: int, folder: Path) -> list[str]:
         "--Voila.auto_token=True",
         "--Voila.identity_provider_class=crmkit.visitors.Visitors",
         f"--Voila.config_file_paths={folder}",
+        "--VoilaConfiguration.file_allowlist=[]",
         "--template=crmkit",
         f"--theme={service.theme}",
         "--preheat_kernel=True",

@@ -323,6 +323,8 @@ OUT_OF_REACH = [
     "metrics",
 ]
 
+HIDDEN = ["secret_name", "root:", "not for you", "argon2", "Traceback", "import os"]
+
 
 @pytest.mark.parametrize("path", OUT_OF_REACH)
 def test_code_and_files_are_out_of_reach(server: Running, bo: requests.Session, path: str) -> None:
@@ -336,8 +338,7 @@ def test_code_and_files_are_out_of_reach(server: Running, bo: requests.Session, 
     # Voilà fails over a path that leads out of its templates: it gives nothing all the same.
     leads_out = path.startswith("voila/templates/")
     assert answer.status_code in ((500,) if leads_out else (400, 403, 404)), answer.text[:300]
-    for hidden in ("secret_name", "root:", "not for you", "argon2", "Traceback", "import os"):
-        assert hidden not in answer.text
+    assert not any(hidden in answer.text for hidden in HIDDEN)
 
 
 def test_a_large_request_is_refused(server: Running, bo: requests.Session) -> None:
@@ -360,6 +361,48 @@ def test_more_dashboards_than_allowed_are_refused_in_plain_words(
     assert {503} == {answer.status_code for answer in refused}
     assert "Too many dashboards are open." in refused[0].text
     assert "Traceback" not in refused[0].text
+
+
+# --- one person on one machine ---------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """What `crmkit app` starts."""
+    folder = tmp_path_factory.mktemp("own")
+    page = notebook(folder)
+    running = serve.start(Service(workspace=folder), showing(page, serve.dashboard_command))
+    yield running
+    running.stop()
+
+
+@pytest.mark.parametrize("token", [None, "", "wrong"])
+def test_without_the_token_nobody_sees_the_own_dashboard(own: Running, token: str | None) -> None:
+    answer = requests.get(own.address, params={} if token is None else {"token": token})
+
+    assert "/login" in answer.url
+    assert "visitor" not in answer.text
+
+
+def test_the_own_dashboard_takes_no_other_origin_and_gives_no_file(own: Running) -> None:
+    visitor = requests.Session()
+    page = visitor.get(own.link)
+    assert "visitor None None" in page.text
+    (kernel,) = set(re.findall(r'"kernelId": ?"([0-9a-f-]{36})"', page.text))
+
+    assert not connects(own, kernel, requests.Session())
+    assert not connects(own, kernel, visitor, origin="https://evil.example")
+    assert connects(own, kernel, visitor)
+    headers = {"Origin": "https://evil.example", "Referer": "https://evil.example/"}
+    ending = visitor.post(f"{own.address}voila/api/shutdown/{kernel}", headers=headers)
+    assert ending.status_code in (403, 404)
+    for path in OUT_OF_REACH:
+        request = requests.Request("GET", own.address).prepare()
+        request.url = f"{own.address}{path}"
+        request.prepare_cookies(visitor.cookies)
+        answer = visitor.send(request)
+        assert answer.status_code >= 400, path
+        assert not any(hidden in answer.text for hidden in HIDDEN), path
 
 
 # --- TLS -------------------------------------------------------------------------------------

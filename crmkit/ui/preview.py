@@ -86,7 +86,8 @@ class PreviewPanel(Panel):
             desk, shown=lambda: self._grid.total if self._grid else 0, decided=self._soon
         )
         self._decisions = DecisionList(desk)
-        self._history = History(desk)
+        # The import's file is another when somebody in it was forgotten: it is opened anew.
+        self._history = History(desk, forgotten=lambda: desk.resume(desk.session.id))
         side = w.VBox([self._compare, self._history.widget, self._row_decisions.widget])
         side.add_class("ck-side")
         split = w.HBox([self._rows, side])

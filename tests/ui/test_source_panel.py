@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from crmkit.ui.desk import Desk
+from crmkit.ui.file_origin import upload_limit
 from crmkit.ui.source import SourcePanel
+from crmkit.ui.widgets.uploader import MEGABYTE
 from crmkit.workspace import ImportSession, Workspace
 
 
@@ -105,3 +107,11 @@ def test_rows_that_could_not_be_read_are_listed_with_their_reason(session: Impor
     assert "1 row set aside" in panel._found.value
     assert "a quotation mark is opened and not closed" in panel._found.value
     assert "Beta;Lund" in panel._found.value
+
+
+def test_a_teams_dashboard_says_how_large_a_file_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert 2_000 * MEGABYTE == upload_limit()
+
+    monkeypatch.setenv("CRMKIT_UPLOAD_MEGABYTES", "7")
+
+    assert 7 * MEGABYTE == upload_limit()
