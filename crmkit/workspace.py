@@ -1587,6 +1587,25 @@ class ImportSession:
         kept = self._state.get("source_erp")
         return Request.model_validate_json(kept) if kept else None
 
+    def erp_is_new(self) -> bool:
+        """Whether the CRM has companies, and none with a key of the ERP that was read.
+
+        They would all be added a second time, unless they are matched otherwise this once.
+        """
+        asked = self.erp_request
+        if asked is None or self.subject != "company":
+            return False
+        with self.workspace.reading() as db:
+            known = db.value(
+                sql(
+                    "select count(*) from crm.external_key"
+                    " where starts_with(value, {prefix}) and deleted_at is null",
+                    prefix=f"{asked.connection}:",
+                )
+            )
+            there = db.value(sql("select count(*) from crm.company where deleted_at is null"))
+        return bool(there and not known)
+
     def _suggest_keyed(self) -> None:
         """Recognise records by the ERP's keys, and let the ERP overwrite."""
         mapped = {column.target for column in self.mapping.columns}

@@ -17,10 +17,12 @@ from typing import Any
 
 import pytest
 
+from crmkit.entities import COMPANY
 from crmkit.erp import connections, own_sql, systems
 from crmkit.erp.model import Actors, Request
 from crmkit.erp.reading import _text
 from crmkit.errors import CrmkitError, SettingsError, SourceError
+from crmkit.plan import Status
 from crmkit.workspace import ImportSession, Workspace
 from tests.erp_servers import PASSWORD, Server
 
@@ -405,6 +407,32 @@ def test_the_same_actors_again_are_updated(workspace: Workspace, make: Make) -> 
     assert {"new": 0, "changed": 1} == {
         k: v for k, v in session.commit().written["company"].items() if k in ("new", "changed")
     }
+
+
+def test_customers_that_the_crm_has_without_keys_are_pointed_out(
+    workspace: Workspace, make: Make
+) -> None:
+    """Matched by their name this once, they get their keys and are known from then on."""
+    path = workspace.path / "list.csv"
+    path.write_text("Company name\nÅkers Bruk\n", encoding="utf-8")
+    there = workspace.new_import()
+    there.load(path)
+    there.preview()
+    there.commit()
+    workspace.erp.add("ERP", make(ODOO))
+
+    first = workspace.new_import()
+    first.load_erp(ask())
+    was_new = first.erp_is_new()
+    first.settings = first.settings.with_rule(COMPANY, match_key="name")
+    first.preview()
+    written = first.commit().written["company"]
+    second = workspace.new_import()
+    second.load_erp(ask())
+
+    assert (True, False) == (was_new, second.erp_is_new())
+    assert (0, 1) == (written["new"], written["changed"])
+    assert second.preview().balance[0].records[Status.UNCHANGED] == 1
 
 
 def test_no_rows_are_told(workspace: Workspace, make: Make) -> None:

@@ -13,6 +13,7 @@ from crmkit.errors import CancelledError, CrmkitError, PasswordError, SourceErro
 from crmkit.jobs import Exit, Job
 from crmkit.workspace import ImportSession, Workspace
 from tests.erp_servers import PASSWORD, Server, Tryton
+from tests.keyrings import MemoryKeyring
 
 NAME = "Our Tryton"
 
@@ -274,6 +275,20 @@ def test_no_file_of_the_workspace_has_the_password(
         if path.is_file() and PASSWORD.encode() in path.read_bytes()
     ]
     assert [] == having
+
+
+def test_the_keychain_has_the_password_until_the_connection_goes(
+    tryton_on_postgres: Tryton, workspace: Workspace, keyring: MemoryKeyring
+) -> None:
+    workspace.erp.add(NAME, tryton_on_postgres.url, password=PASSWORD)
+    found = workspace.erp.find(ask()).count
+
+    workspace.erp.remove(NAME)
+
+    assert 121 == found
+    assert {} == keyring.kept
+    with pytest.raises(PasswordError):
+        workspace.erp.add(NAME, tryton_on_postgres.url)
 
 
 def test_a_user_who_may_not_read_a_table_is_told(

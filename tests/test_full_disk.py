@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from crmkit import generator
+from crmkit.erp.model import Actors, Request
+from crmkit.erp.sample import make_sample_erp
 from crmkit.errors import StorageError
 from crmkit.workspace import Workspace
 
@@ -67,3 +69,20 @@ def test_a_read_only_disk_is_told(small_disk: Path) -> None:
 
     assert "cannot be written" in raised.value.message
     assert (("Companies", 0), ("Persons", 0), ("Products", 0)) == again.record_counts()
+
+
+def test_an_erp_that_has_more_than_the_disk_takes_is_told(small_disk: Path, tmp_path: Path) -> None:
+    workspace = Workspace.create(small_disk / "workspace")
+    workspace.erp.add("ERP", make_sample_erp(tmp_path / "erp.sqlite"))
+    session = workspace.new_import()
+    many = (
+        "with recursive n(i) as (select 1 union all select i + 1 from n where i < 400000)"
+        " select i, hex(zeroblob(50)) as name from n"
+    )
+
+    with pytest.raises(StorageError) as raised:
+        session.load_erp(Request(connection="ERP", actors=Actors.SQL, sql=many))
+
+    assert "disk" in raised.value.mend
+    assert not session.has_source
+    assert [] == list(session.upload_folder.iterdir())

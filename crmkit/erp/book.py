@@ -120,7 +120,9 @@ class ErpBook:
             PasswordError, SourceError: It cannot be opened or read.
         """
         connection = self.connection(name)
-        with databases.opened(connection.url, password or _kept(connection.url)) as erp:
+        # Somebody may have written into the file.
+        bare, inside = connections.take_apart(connection.url)
+        with databases.opened(bare, password or inside or _kept(bare)) as erp:
             yield erp, connection
 
     def choices(self, name: str, actors: Actors, *, password: str = "") -> tuple[Choices, ...]:

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Engine, make_url
@@ -142,9 +141,8 @@ def _sqlite(url: URL) -> Engine:
         )
 
     def connect() -> sqlite3.Connection:
-        made = sqlite3.connect(
-            f"file:{quote(str(path.resolve()))}?mode=ro", uri=True, check_same_thread=False
-        )
+        uri = f"{path.resolve().as_uri()}?mode=ro"
+        made = sqlite3.connect(uri, uri=True, check_same_thread=False)
         made.execute("pragma query_only = on")
         # SQLite's own knows no letter beyond ASCII.
         made.create_function("lower", 1, _lower, deterministic=True)

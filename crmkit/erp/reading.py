@@ -24,7 +24,7 @@ from crmkit.erp import own_sql
 from crmkit.erp.databases import Erp
 from crmkit.erp.model import Actors, Connection, Request
 from crmkit.erp.systems import CHANGED, Option, System, Tables, system
-from crmkit.errors import SettingsError, SourceError
+from crmkit.errors import SettingsError, SourceError, StorageError
 from crmkit.sources import Progress
 
 _BLOCK: Final = 2_000
@@ -124,6 +124,7 @@ def write(
 
     Raises:
         SourceError: The query cannot be run, or finds nothing.
+        StorageError: The file cannot be written.
     """
     progress(0.0, "Asking the ERP")
     asked = _asked(erp, connection, request)
@@ -151,6 +152,12 @@ def write(
                 mend="Loosen the criteria, or choose other actors.",
             )
         part.replace(path)
+    except OSError as error:
+        raise StorageError(
+            "The ERP's rows cannot be written.",
+            where=str(path),
+            mend="Make room on the disk, and check the rights of the workspace's folder.",
+        ) from error
     finally:
         part.unlink(missing_ok=True)
     return count

@@ -25,6 +25,11 @@ from crmkit.ui.parts import Part, check, dropdown
 _SHOWN: Final = 100
 _STYLE: Final = {"description_width": "200px"}
 
+_IS_NEW: Final = (
+    "The CRM has companies, and none has a key of this ERP yet. In the settings, match them by VAT"
+    " number, number or name this once: that gives them their keys."
+)
+
 
 class _New(Part):
     """Asks for a new connection, tries it and keeps it."""
@@ -102,6 +107,7 @@ class ErpOrigin(Origin):
         self.look = button("Show rows", self._look, desk)
         self.take = button("Take all", self._take_all, desk, primary=True)
         self.take_ticked = button("Take the ticked ones", self._take_ticked, desk)
+        self.hint = w.HTML()
         self.found = w.HTML()
         self.ticks = w.VBox(layout=w.Layout(max_height="320px", overflow="auto"))
         self._secret: dict[str, str] = {}
@@ -109,7 +115,7 @@ class ErpOrigin(Origin):
             *(self.connection, self.new.widget, self.password, self.repeat, self.actors),
             *(self._criteria, self.options, self.sql),
             w.HBox([self.look, self.take, self.take_ticked]),
-            *(self.found, self.ticks),
+            *(self.hint, self.found, self.ticks),
         ]
         self.widget.add_class("ck-erp")
         self._filling = False
@@ -131,6 +137,8 @@ class ErpOrigin(Origin):
         finally:
             self._filling = False
         self._arrange()
+        is_new = self.desk.session.erp_is_new()
+        self.hint.value = markup.paragraph(_IS_NEW, style="ck-notes") if is_new else ""
 
     def connected(self, name: str, password: str) -> None:
         """A connection was made: choose it, and know its password for this visit."""
