@@ -151,7 +151,9 @@ def import_file(
     ],
     file: Annotated[
         Path | None,
-        typer.Argument(help="The file to import; none when the description reads an ERP."),
+        typer.Argument(
+            help="The file to import; none when the description reads an ERP or an account."
+        ),
     ] = None,
     workspace: Annotated[Path, typer.Option("--workspace", help="Folder of the workspace.")] = Path(
         "workspace"
@@ -177,7 +179,7 @@ def import_file(
         bool, typer.Option("--backup/--no-backup", help="Back the CRM up before it is written.")
     ] = True,
 ) -> None:
-    """Import a file, or what an ERP has, as a saved description says.
+    """Import a file, or what an ERP or an account has, as a saved description says.
 
     Progress goes to the standard error, a summary in JSON to the standard output. The password of a
     protected workbook is read from CRMKIT_FILE_PASSWORD, that of an ERP's database from the keychain

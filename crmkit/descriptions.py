@@ -55,6 +55,17 @@ class SourceSettings(_Model):
     keep_notes: bool = False
 
 
+class AccountSource(_Model):
+    """What is fetched from an account on the internet; the sign-in is in the keychain.
+
+    Attributes:
+        chosen: Folders of Outlook, or groups of Gmail, by their names.
+    """
+
+    service: Literal["outlook", "gmail"]
+    chosen: tuple[str, ...] = Field(min_length=1)
+
+
 class _Described(_Model):
     """A column by its header.
 
@@ -116,6 +127,7 @@ class Description(_Model):
     Attributes:
         subject: What the file holds: `company` (with persons) or `product`.
         erp: What is asked of an ERP, where the rows come from one.
+        account: What is fetched from an account, where the rows come from one.
         columns: All of the file's, in its order; those without a field are left out knowingly.
         constants: Target -> the same value for all rows.
         settings: With the value maps of the lists, without the price list.
@@ -126,6 +138,7 @@ class Description(_Model):
     name: str = ""
     subject: str = "company"
     erp: Request | None = None
+    account: AccountSource | None = None
     source: SourceSettings = SourceSettings()
     columns: tuple[DescribedColumn, ...] = ()
     made: tuple[DescribedMade, ...] = ()

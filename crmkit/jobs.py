@@ -156,10 +156,10 @@ def run(
     *,
     progress: Progress,
 ) -> Summary:
-    """Run a description on a file, or on the ERP that it names; what goes wrong is in the summary.
+    """Run a description on a file, or on the ERP or account that it names; what goes wrong is told.
 
     Args:
-        file: None for an ERP.
+        file: None for an ERP or an account.
         open_workspace: Opens it: that it cannot be opened is told like everything else.
         progress: Told the share done of what is being done.
     """
@@ -201,6 +201,8 @@ def _run(
         session.load(file, **said, password=job.password, progress=progress)
     elif description.erp is not None:
         session.load_erp(description.erp, password=job.erp_password, progress=progress)
+    elif description.account is not None:
+        session.load_account(description.account, progress=progress)
     else:
         raise DescriptionError(
             "This description is about a file.", where=described, mend="Name the file to import."

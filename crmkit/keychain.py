@@ -90,6 +90,11 @@ def forget(key: str) -> bool:
     return True
 
 
+def own_key(key: str, visitor: str) -> str:
+    """The key of one visitor's own secret, where a team shares the machine and its keychain."""
+    return f"{key} of {visitor}" if visitor else key
+
+
 def _entries(key: str) -> Iterator[str]:
     """Where a secret stands: in one entry, and in further ones when it is long."""
     return itertools.chain((key,), (f"{key} ({number})" for number in itertools.count(2)))

@@ -27,7 +27,7 @@ from collections.abc import Mapping as Keys
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import pandas as pd
 
@@ -70,7 +70,7 @@ from crmkit.crm import Preferences
 from crmkit.database import Database, confined, in_memory, opened
 from crmkit.decisions import Choice, Decision, Kind
 from crmkit.deletion import DeletePreview, Dependents, delete, preview_delete
-from crmkit.descriptions import Description, DescriptionFile, Saved, SourceSettings
+from crmkit.descriptions import AccountSource, Description, DescriptionFile, Saved, SourceSettings
 from crmkit.drift import Change, Drift
 from crmkit.entities import Entity, Field, FieldType, Schema, Target
 from crmkit.erp import reading
@@ -311,7 +311,7 @@ class Workspace:
         """
         kept = self.preferences
         client_id = os.environ.get(microsoft.CLIENT_VARIABLE) or kept.outlook_client_id
-        return Outlook(OutlookApp(client_id, kept.outlook_tenant))
+        return Outlook(OutlookApp(client_id, kept.outlook_tenant), visitor=self.visitor)
 
     @property
     def google_client(self) -> Path:
@@ -324,7 +324,7 @@ class Workspace:
         Raises:
             SettingsError: There is no file `google_client`, or it is another one.
         """
-        return Gmail(self.google_client)
+        return Gmail(self.google_client, visitor=self.visitor)
 
     def add_custom_field(self, entity: Entity, field: Field) -> None:
         """Add a field of this workspace's own to an entity.
@@ -1440,6 +1440,9 @@ class ImportSession:
             source_path=str(source.path),
             source_name=source.path.name,
             source_erp=self._state.get("source_erp", "") if self._is_source(source.path) else "",
+            source_account=(
+                self._state.get("source_account", "") if self._is_source(source.path) else ""
+            ),
             source_sha256=sha256,
             source_chosen=SourceSettings(
                 sheet=sheet,
@@ -1477,7 +1480,7 @@ class ImportSession:
             SourceError: There is no such folder; or Outlook cannot be reached, or refuses.
             CancelledError: `cancel` was called; the import is as it was before.
         """
-        return self._load_fetched(outlook, folders, "outlook-contacts.jsonl", progress)
+        return self._load_fetched(outlook, "outlook", folders, progress)
 
     def load_gmail(
         self, gmail: Gmail, groups: Sequence[str], *, progress: Progress = _no_progress
@@ -1493,17 +1496,43 @@ class ImportSession:
             SourceError: There is no such group; or Gmail cannot be reached, or refuses.
             CancelledError: `cancel` was called; the import is as it was before.
         """
-        return self._load_fetched(gmail, groups, "gmail-contacts.jsonl", progress)
+        return self._load_fetched(gmail, "gmail", groups, progress)
+
+    def load_account(
+        self, asked: AccountSource, *, progress: Progress = _no_progress
+    ) -> StagedTable:
+        """Fetch again what a description says, with the sign-in that the keychain has.
+
+        Raises:
+            SignInError: The keychain has none, or it has ended.
+            SettingsError, SourceError, CancelledError: As `load_outlook` and `load_gmail`.
+        """
+        if asked.service == "outlook":
+            return self.load_outlook(self.workspace.outlook(), asked.chosen, progress=progress)
+        return self.load_gmail(self.workspace.gmail(), asked.chosen, progress=progress)
+
+    @property
+    def account_source(self) -> AccountSource | None:
+        """What was fetched from an account; None where the rows come from somewhere else."""
+        kept = self._state.get("source_account")
+        return AccountSource.model_validate_json(kept) if kept else None
 
     def _load_fetched(
-        self, account: Outlook | Gmail, chosen: Sequence[str], name: str, progress: Progress
+        self,
+        account: Outlook | Gmail,
+        service: Literal["outlook", "gmail"],
+        chosen: Sequence[str],
+        progress: Progress,
     ) -> StagedTable:
-        path = self.upload_folder / name
+        path = self.upload_folder / f"{service}-contacts.jsonl"
         self._cancelled.clear()
-        account.fetch(
-            chosen, path, _stoppable(lambda f, text: progress(0.8 * f, text), self._cancelled)
-        )
-        return self.load(path, progress=lambda f, text: progress(0.8 + 0.2 * f, text))
+        stoppable = _stoppable(lambda f, text: progress(0.8 * f, text), self._cancelled)
+        with _kept_unless_replaced(path):
+            account.fetch(chosen, path, stoppable)
+            staged = self.load(path, progress=lambda f, text: progress(0.8 + 0.2 * f, text))
+        asked = AccountSource(service=service, chosen=tuple(chosen))
+        self._save(source_account=asked.model_dump_json())
+        return staged
 
     def _same_file(self, sha256: str, staged: StagedTable) -> bool:
         """Whether it is the file that was imported, with its columns read the same way."""
@@ -1907,6 +1936,7 @@ class ImportSession:
             name=name,
             subject=self.subject,
             erp=self.erp_request,
+            account=self.account_source,
             source=SourceSettings.model_validate_json(self._state.get("source_chosen") or "{}"),
             columns=columns,
             made=made,

@@ -9,9 +9,11 @@ import pytest
 from typer.testing import CliRunner
 
 from crmkit.cli import app
+from crmkit.entities import PERSON
 from crmkit.erp.model import Actors, Request
 from crmkit.erp.sample import make_sample_erp
 from crmkit.workspace import Workspace
+from tests.outlook_service import OutlookService
 from tests.test_backup import ready
 
 runner = CliRunner()
@@ -79,3 +81,25 @@ def test_a_description_of_a_file_needs_one(workspace: Workspace) -> None:
 
     assert result.exit_code == 1
     assert "Name the file to import." in result.stderr
+
+
+def test_contacts_of_an_account_are_imported_without_a_file(
+    workspace: Workspace, outlook_service: OutlookService
+) -> None:
+    """With the sign-in that the keychain has; without one, it says where to sign in."""
+    given = ["--workspace", str(workspace.path), "--commit"]
+    outlook = workspace.outlook()
+    outlook.sign_in(lambda _: None)
+    session = workspace.new_import()
+    session.load_outlook(outlook, ["Contacts"])
+    session.settings = session.settings.with_rule(PERSON, match_key="erp_key")
+    session.save_description("Contacts")
+
+    done = runner.invoke(app, ["import", "Contacts", *given])
+    outlook.sign_out()
+    out = runner.invoke(app, ["import", "Contacts", *given])
+
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["batch"]["written"]["person"]["new"] == 3
+    assert out.exit_code == 1
+    assert "Nobody is signed in to Outlook." in out.stderr

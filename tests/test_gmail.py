@@ -113,6 +113,14 @@ def test_a_refused_sign_in_is_told(
     assert "Sign in again" in caught.value.mend
 
 
+@pytest.mark.parametrize("pasted", ["code=1", "?code=1", "http://[?code=1", "127.0.0.1/?code=1"])
+def test_a_piece_of_an_address_is_told(
+    service: GoogleService, workspace: Workspace, pasted: str
+) -> None:
+    with pytest.raises(SignInError, match="no answer of Google"):
+        workspace.gmail().sign_in(lambda _: None, pasted=lambda: pasted)
+
+
 def test_the_permission_for_contacts_left_out_is_told(
     service: GoogleService, workspace: Workspace
 ) -> None:
@@ -159,12 +167,26 @@ def test_the_next_import_signs_in_from_the_keychain(
 ) -> None:
     assert signed_in(workspace, service).kept
 
+    # The next day, what was given first is not valid any more.
+    service.valid.clear()
     again = workspace.gmail()
     again.sign_in(lambda _: pytest.fail("it asked again"))
 
     assert 5 == again.groups()[0].count
     files = [path.read_bytes() for path in workspace.path.rglob("*") if path.is_file()]
     assert not any(b"refresh-1" in content for content in files)
+
+
+def test_a_kept_sign_in_that_was_taken_back_is_asked_for_again(
+    service: GoogleService, workspace: Workspace
+) -> None:
+    signed_in(workspace, service)
+    service.refreshing = False
+
+    with pytest.raises(SignInError, match="has ended"):
+        workspace.gmail().groups()
+
+    assert 5 == signed_in(workspace, service).groups()[0].count
 
 
 def test_without_a_keychain_it_says_that_it_will_ask_again(

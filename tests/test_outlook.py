@@ -168,6 +168,17 @@ def test_signing_out_forgets_the_sign_in(service: OutlookService) -> None:
     assert keychain.read(f"outlook {CLIENT}") is None
 
 
+def test_a_sign_in_is_its_visitors_own_where_a_team_shares_the_machine(
+    service: OutlookService, workspace: Workspace
+) -> None:
+    for visitor in ("ada", "ben"):
+        assert "" == Workspace.open(workspace.path, visitor=visitor).outlook().account
+        Workspace.open(workspace.path, visitor=visitor).outlook().sign_in(lambda _: None)
+
+    assert "" == workspace.outlook().account
+    assert "" != Workspace.open(workspace.path, visitor="ada").outlook().account
+
+
 def test_a_damaged_sign_in_is_asked_for_again(service: OutlookService) -> None:
     keychain.keep(f"outlook {CLIENT}", "{nonsense")
 
@@ -400,3 +411,38 @@ def test_a_contact_that_is_known_by_its_key_is_changed_whatever_its_name_becomes
     assert (0, 1) == (written.get("new", 0), written["changed"])
     names = workspace.query("select last_name from crm.person order by id")
     assert ["Dahl", "Bergd", "Berge"] == list(names["last_name"])
+
+
+def test_a_description_remembers_the_folders_and_not_those_of_another_source(
+    service: OutlookService, workspace: Workspace, tmp_path: Path
+) -> None:
+    session = workspace.new_import()
+    session.load_outlook(signed_in(), ["Contacts", "Contacts/Customers/Sweden"])
+    session.save_description("Contacts")
+
+    repeated = workspace.new_import()
+    described = workspace.description("Contacts").account
+    assert described is not None
+    assert ("Contacts", "Contacts/Customers/Sweden") == described.chosen
+    assert 5 == repeated.load_account(described).row_count
+    assert [] == list(repeated.apply_description("Contacts").changes)
+
+    path = tmp_path / "list.csv"
+    path.write_text("Name,City\nAcme,Oslo\n", encoding="utf-8")
+    repeated.load(path)
+    assert repeated.account_source is None
+
+
+def test_what_cannot_be_loaded_leaves_the_file_of_before(
+    service: OutlookService, workspace: Workspace
+) -> None:
+    session = workspace.new_import()
+    outlook = signed_in()
+    session.load_outlook(outlook, ["Contacts"])
+    before = session.source_path.read_bytes()
+
+    with pytest.raises(SourceError, match="no rows"):
+        session.load_outlook(outlook, ["Contacts/Empty"])
+
+    assert before == session.source_path.read_bytes()
+    assert ("Contacts",) == session.account_source.chosen

@@ -28,7 +28,16 @@ from google_auth_oauthlib.flow import Flow
 from oauthlib.oauth2 import OAuth2Error
 
 from crmkit import keychain
-from crmkit.accounts.web import Progress, Web, ended, nobody, unreachable, write_answer, writing
+from crmkit.accounts.web import (
+    Progress,
+    Web,
+    ended,
+    no_progress,
+    nobody,
+    unreachable,
+    write_answer,
+    writing,
+)
 from crmkit.errors import SettingsError, SignInError, SourceError
 from crmkit.sources.answers import listed, objects, text
 from crmkit.sources.people import groups_of
@@ -70,10 +79,6 @@ class Group:
     count: int | None
 
 
-def _no_progress(fraction: float, text: str) -> None:
-    del fraction, text
-
-
 def _nothing() -> str:
     return ""
 
@@ -83,21 +88,27 @@ class Gmail:
 
     Args:
         client: The file that Google gives for an app that is registered (docs/live-sources.md).
+        visitor: Whose sign-in it is, where a team shares one machine.
 
     Raises:
         SettingsError: There is no such file, or it is another one.
     """
 
-    def __init__(self, client: Path) -> None:
+    def __init__(self, client: Path, *, visitor: str = "") -> None:
         self._registered = read_client(client)
         self.kept = True
-        self._key = f"gmail {self._registered['installed']['client_id']}"
+        client_id = self._registered["installed"]["client_id"]
+        self._key = keychain.own_key(f"gmail {client_id}", visitor)
         self._credentials: Credentials | None = None
-        try:
-            if kept := keychain.read(self._key):
-                self._credentials = Credentials.from_authorized_user_info(json.loads(kept))
-        except ValueError:
-            log.warning("the sign-in in the keychain is damaged")
+        if kept := keychain.read(self._key):
+            app = self._registered["installed"]
+            self._credentials = Credentials(
+                token=None,
+                refresh_token=kept,
+                token_uri=app["token_uri"],
+                client_id=client_id,
+                client_secret=app.get("client_secret"),
+            )
         self._web = Web(SERVICE, os.environ.get(_ADDRESS_VARIABLE) or _ADDRESS, self)
 
     # --- signing in ------------------------------------------------------------------------
@@ -105,7 +116,7 @@ class Gmail:
     def sign_in(
         self,
         show: Callable[[str], None],
-        progress: Progress = _no_progress,
+        progress: Progress = no_progress,
         *,
         pasted: Callable[[], str] = _nothing,
     ) -> None:
@@ -137,7 +148,8 @@ class Gmail:
                 if time.monotonic() > until:
                     raise SignInError("Nobody signed in to Google in time.", mend=_AGAIN)
         self._credentials = _exchange(flow, answer)
-        self._keep()
+        renews = self._credentials.refresh_token
+        self.kept = bool(renews) and keychain.keep(self._key, str(renews))
 
     def sign_out(self) -> None:
         """Forget the sign-in, here and in the keychain."""
@@ -164,21 +176,13 @@ class Gmail:
                 log.info("the sign-in cannot be renewed", exc_info=error)
                 return None
             except TransportError as error:
-                raise unreachable("Google's sign-in", self._token_address, error) from error
-            self._keep()
+                address = str(self._registered["installed"]["token_uri"])
+                raise unreachable("Google's sign-in", address, error) from error
         return str(self._credentials.token)
-
-    def _keep(self) -> None:
-        assert self._credentials is not None
-        self.kept = keychain.keep(self._key, self._credentials.to_json())
-
-    @property
-    def _token_address(self) -> str:
-        return str(self._registered["installed"]["token_uri"])
 
     # --- contacts --------------------------------------------------------------------------
 
-    def groups(self, progress: Progress = _no_progress) -> tuple[Group, ...]:
+    def groups(self, progress: Progress = no_progress) -> tuple[Group, ...]:
         """All contacts, and each group with how many contacts are in it.
 
         Raises:
@@ -187,7 +191,7 @@ class Gmail:
         """
         return _groups(list(self._group_pages(progress)), self._count(progress))
 
-    def fetch(self, groups: Sequence[str], target: Path, progress: Progress = _no_progress) -> int:
+    def fetch(self, groups: Sequence[str], target: Path, progress: Progress = no_progress) -> int:
         """Write the contacts that are in any of some groups to a file, and say how many there are.
 
         Args:
@@ -291,8 +295,11 @@ def read_client(path: Path) -> dict[str, Any]:
 
 def _exchange(flow: Flow, arrived: str) -> Credentials:
     """What the address at which the browser arrived is worth."""
-    said = parse_qs(urlsplit(arrived).query)
-    if not {"code", "error"} & said.keys():
+    try:
+        address = urlsplit(arrived)
+    except ValueError:
+        address = urlsplit("")
+    if not address.netloc or not {"code", "error"} & parse_qs(address.query).keys():
         raise SignInError(
             "This address has no answer of Google in it.",
             where=arrived[:80],
@@ -300,10 +307,11 @@ def _exchange(flow: Flow, arrived: str) -> Credentials:
         )
     try:
         # The library insists on https; nothing is sent to this address, it is only taken apart.
-        flow.fetch_token(authorization_response="https" + arrived[arrived.index(":") :], timeout=30)
+        flow.fetch_token(
+            authorization_response=address._replace(scheme="https").geturl(), timeout=30
+        )
     except requests.RequestException as error:
-        address = flow.client_config["token_uri"]
-        raise unreachable("Google's sign-in", address, error) from error
+        raise unreachable("Google's sign-in", flow.client_config["token_uri"], error) from error
     except OAuth2Error as error:
         raise SignInError(
             "Google did not let you sign in.",

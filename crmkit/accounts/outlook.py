@@ -22,7 +22,16 @@ import msal
 import requests
 
 from crmkit import keychain
-from crmkit.accounts.web import Progress, Web, ended, nobody, unreachable, write_answer, writing
+from crmkit.accounts.web import (
+    Progress,
+    Web,
+    ended,
+    no_progress,
+    nobody,
+    unreachable,
+    write_answer,
+    writing,
+)
 from crmkit.errors import SettingsError, SignInError, SourceError
 from crmkit.sources.answers import objects, text
 from crmkit.sources.graph import FOLDER
@@ -108,14 +117,17 @@ class Folder:
     count: int | None
 
 
-def _no_progress(fraction: float, text: str) -> None:
-    del fraction, text
-
-
 class Outlook:
-    """An Outlook account. The sign-in of last time is taken from the keychain."""
+    """An Outlook account. The sign-in of last time is taken from the keychain.
 
-    def __init__(self, app: OutlookApp) -> None:
+    Args:
+        visitor: Whose sign-in it is, where a team shares one machine.
+
+    Raises:
+        SettingsError: The app has no client id.
+    """
+
+    def __init__(self, app: OutlookApp, *, visitor: str = "") -> None:
         if not app.client_id:
             raise SettingsError(
                 "Outlook needs to know crmkit's client id.",
@@ -124,7 +136,7 @@ class Outlook:
             )
         self.app = app
         self.kept = True
-        self._key = f"outlook {app.client_id}"
+        self._key = keychain.own_key(f"outlook {app.client_id}", visitor)
         self._cache = msal.SerializableTokenCache()
         try:
             self._cache.deserialize(keychain.read(self._key))
@@ -142,9 +154,7 @@ class Outlook:
         accounts = self._msal().get_accounts()
         return str(accounts[0].get("username", "")) if accounts else ""
 
-    def sign_in(
-        self, show: Callable[[DeviceCode], None], progress: Progress = _no_progress
-    ) -> None:
+    def sign_in(self, show: Callable[[DeviceCode], None], progress: Progress = no_progress) -> None:
         """Sign in: without a word where the sign-in of last time still holds, else with a code.
 
         Args:
@@ -217,7 +227,7 @@ class Outlook:
 
     # --- contacts --------------------------------------------------------------------------
 
-    def folders(self, progress: Progress = _no_progress) -> tuple[Folder, ...]:
+    def folders(self, progress: Progress = no_progress) -> tuple[Folder, ...]:
         """All folders of contacts with those inside them, and how many contacts are in each.
 
         Raises:
@@ -231,7 +241,7 @@ class Outlook:
         found += self._folders_in("me/contactFolders", name, {found[0].id}, progress)
         return tuple(found)
 
-    def fetch(self, folders: Sequence[str], target: Path, progress: Progress = _no_progress) -> int:
+    def fetch(self, folders: Sequence[str], target: Path, progress: Progress = no_progress) -> int:
         """Write the contacts of some folders to a file, and say how many there are.
 
         Args:

@@ -31,6 +31,11 @@ _TICK: Final = 0.2
 _MOST_SAID: Final = 300
 
 
+def no_progress(fraction: float, text: str) -> None:
+    """Nobody wants to know."""
+    del fraction, text
+
+
 class SignIn(Protocol):
     """Whoever has signed in at the service."""
 

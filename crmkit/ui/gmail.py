@@ -99,6 +99,12 @@ class _Registration(Part):
                 w.HTML(_hint(f"The file is the one that {CLIENT_VARIABLE} names."))
             ]
             return
+        if self.desk.workspace.visitor:
+            # Whoever gives the file says where the others sign in.
+            self.body.children = [
+                w.HTML(_hint("Whoever looks after crmkit here has registered it."))
+            ]
+            return
         there = self.desk.workspace.google_client.exists()
         self.body.children = [
             w.HTML(
