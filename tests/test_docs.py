@@ -58,5 +58,5 @@ def test_every_dependency_has_its_reason() -> None:
     decisions = (ROOT / "docs" / "decisions.md").read_text(encoding="utf-8").casefold()
     fixed = {"duckdb", "ipywidgets", "jupyterlab", "openpyxl", "pandas", "voila"}
     for requirement in project["dependencies"]:
-        name = re.split(r"[<>=]", requirement)[0].casefold()
+        name = re.split(r"[<>=\[]", requirement)[0].casefold()
         assert name in fixed or f"**{name}**" in decisions, name

@@ -265,5 +265,5 @@ def _written(parts: Sequence[exp.Query], dialect: str) -> Prepared:
         found.replace(exp.column(f"{_BIND}{found.name}"))
     text = in_words_of(dialect, whole)
     # What is no bind for SQLAlchemy must not look like one.
-    text = text.replace("\\", "\\\\").replace(":", "\\:").replace(_BIND, ":")
+    text = text.replace(":", "\\:").replace(_BIND, ":")
     return Prepared(text, tuple(kept), binds)

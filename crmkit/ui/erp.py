@@ -65,6 +65,7 @@ class _New(Part):
             ).name
 
         def done(made: str) -> None:
+            self.head.opened, self.body.layout.display = False, "none"
             self._origin.connected(made, password or inside)
             self.desk.tell(f"{made} is connected.", level=NoticeLevel.SUCCESS)
 
@@ -79,6 +80,9 @@ class ErpOrigin(Origin):
     def __init__(self, desk: Desk, load: Load) -> None:
         super().__init__(desk, load)
         self.connection = dropdown("Connection:", [])
+        self.forget = button(
+            "Forget it", self._forget, desk, tooltip="The connection and its password go"
+        )
         self.new = _New(desk, self)
         self.password = w.Password(
             description="Password for it:",
@@ -112,7 +116,8 @@ class ErpOrigin(Origin):
         self.ticks = w.VBox(layout=w.Layout(max_height="320px", overflow="auto"))
         self._secret: dict[str, str] = {}
         self.widget.children = [
-            *(self.connection, self.new.widget, self.password, self.repeat, self.actors),
+            *(w.HBox([self.connection, self.forget]), self.new.widget, self.password),
+            *(self.repeat, self.actors),
             *(self._criteria, self.options, self.sql),
             w.HBox([self.look, self.take, self.take_ticked]),
             *(self.hint, self.found, self.ticks),
@@ -145,6 +150,13 @@ class ErpOrigin(Origin):
         self._secret[name] = password
         self.show()
         self.connection.value = name
+
+    def _forget(self) -> None:
+        gone = self.connection.value
+        self.desk.workspace.erp.remove(gone)
+        self._secret.pop(gone, None)
+        self.show()
+        self.desk.tell(f"{gone} is forgotten; what was imported stays.", level=NoticeLevel.INFO)
 
     def allow(self, url: str) -> None:
         """Of files, only those in the folders from which files may be read.
@@ -189,6 +201,7 @@ class ErpOrigin(Origin):
         repeats = bool(self.repeat.value)
         for control, shown in (
             (self.connection, has),
+            (self.forget, has),
             (self.password, has),
             (self.actors, has and not repeats),
             (self._criteria, has and not own and not repeats),

@@ -64,7 +64,7 @@ def test_customers_of_tryton_are_imported_and_two_changes_are_found(
     page.get_by_label("Name contains:").fill("ØRJE")
     page.get_by_role("button", name="Show rows").click()
     expect(page.get_by_role("cell", name="Ørje Fish 2", exact=True).first).to_be_visible()
-    expect(page.get_by_label("A contact person is the company's:")).to_have_value("Employee")
+    expect(page.get_by_label("Contact persons are:")).to_have_value("Employee")
     page.screenshot(path=screenshots / "erp-rows.png", full_page=True)
     page.get_by_label("Name contains:").fill("")
     page.get_by_role("button", name="Take all").click()

@@ -57,6 +57,16 @@ def test_without_a_connection_there_is_nothing_to_take(panel: SourcePanel) -> No
 
     assert "Sample" == part.connection.value
     assert "" == part.take.layout.display
+    assert "none" == part.new.body.layout.display
+
+
+def test_a_connection_is_forgotten(panel: SourcePanel) -> None:
+    connect(panel)
+
+    erp(panel).forget.click()
+
+    assert () == panel.desk.workspace.erp.connections()
+    assert "none" == erp(panel).take.layout.display
 
 
 def test_the_rows_are_shown_and_the_ticked_ones_taken(panel: SourcePanel) -> None:
