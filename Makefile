@@ -1,11 +1,12 @@
 # app: the dashboard on sample data   lab: JupyterLab on the notebooks
 # test: everything, in a real browser too   check: format, lint, types, tests   bench: columns mapped right, and speed
+# crash: killed at many points, full disks, many processes at once (docs/reliability.md)
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: app lab test lint check bench setup
+.PHONY: app lab test lint check bench crash setup
 
 app: setup
 	$(BIN)/crmkit app
@@ -26,6 +27,10 @@ check: lint test
 bench: setup
 	$(BIN)/python -m crmkit.mapping_score tests/data/headers --real ../shared/data
 	$(BIN)/python -m crmkit.benchmark
+
+crash: setup
+	$(BIN)/python -m tests.crash --disks 3
+	$(BIN)/python -m tests.crash --together 8 --each 30 --kills 4
 
 setup: $(VENV)/installed
 

@@ -20,6 +20,7 @@ from typing import Final
 
 from crmkit.database import Database, opened
 from crmkit.errors import BackupError, StorageError
+from crmkit.processes import has_ended, part_of
 from crmkit.sql import join, name, sql
 
 log = logging.getLogger(__name__)
@@ -59,16 +60,17 @@ def backup(crm_path: Path, folder: Path, *, at: datetime, label: str) -> Path:
         BackupError: The copy cannot be written, or does not hold what the CRM holds.
     """
     copy = folder / f"crm-{at:%Y%m%d-%H%M%S}-{label}.duckdb"
-    part = copy.with_suffix(".part")
+    part = part_of(copy)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # Writing and closing puts everything into the one file; a log beside it would be missed.
         with opened(crm_path) as db:
             _write_all(db)
-            # Nobody else has the CRM now, so nobody is making one of these.
-            for left in folder.glob("*.part*"):
-                left.unlink()
-        # While it is open for reading, nobody can write to it.
+        for left in folder.glob("crm-*.part"):
+            if has_ended(left.name):
+                left.unlink(missing_ok=True)
+        # While it is open for reading, nobody can write to it. On POSIX that ends with the copying:
+        # a lock goes as soon as its process closes the file that it has copied.
         with opened(crm_path, read_only=True) as db:
             copy_whole(crm_path, part, expected=fingerprint(db))
             part.replace(copy)
@@ -142,10 +144,13 @@ def backups(folder: Path) -> tuple[Backup, ...]:
             continue
         try:
             made_at = datetime.strptime(named[1], "%Y%m%d-%H%M%S")  # noqa: DTZ007  the user's clock
-            found.append(Backup(path.name, made_at, path.stat().st_size))
+            stat = path.stat()
         except (ValueError, FileNotFoundError):
             continue  # no date, or another dashboard has just removed it
-    return tuple(sorted(found, key=lambda item: (item.made_at, item.name), reverse=True))
+        # Names tell seconds: of two in one second, the file tells.
+        found.append((made_at, stat.st_mtime_ns, Backup(path.name, made_at, stat.st_size)))
+    found.sort(key=lambda item: (*item[:2], item[2].name), reverse=True)
+    return tuple(item for _, _, item in found)
 
 
 def prune(folder: Path, *, keep: int, megabytes: int) -> None:

@@ -6,7 +6,8 @@ Every figure comes from a process of its own. What counts is the ratio to the fl
 the machine. The floor is: reading the same CSV into a table, one hash join of the two files, and
 inserting every row that the commit inserts, in all tables and in their whole width. "csv, settings"
 is the import with every setting in use, "csv, decisions" the one with 10,000 decisions; both are
-compared with the floor of the plain import.
+compared with the floor of the plain import. "undo" is taking the plain import back, beside the total:
+it is to stay within the commit's own time.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ from crmkit.workspace import ImportSession, Workspace
 _SIZES: Final = (10_000, 100_000, 1_000_000)
 _LARGEST_WORKBOOK: Final = 100_000
 _STEPS: Final = ("load", "map + match", "plan", "first page", "deep page", "commit")
+_UNDO: Final = "undo"
 _DECISIONS: Final = 10_000
 _MATCHING: Final = ("Reading", "Bringing", "Looking")
 
@@ -164,6 +166,14 @@ def measure_import(folder: Path, incoming: Path, use: Use = Use.PLAIN) -> dict[s
     }
 
 
+def measure_undo(folder: Path, batch: int) -> dict[str, Any]:
+    """Take an import back, with its preview and its backup, as the commit's time has one too."""
+    workspace = Workspace.open(folder / "workspace")
+    clock = Clock()
+    clock.time(_UNDO, lambda: workspace.undo(batch))
+    return {"seconds": clock.seconds, "peak_mb": clock.peak_mb}
+
+
 def measure_floor(folder: Path, existing: Path, incoming: Path, batch: int) -> dict[str, Any]:
     """The bare work: read the CSV into a table, one hash join, insert the rows that a batch inserted."""
     clock = Clock()
@@ -253,7 +263,7 @@ def main() -> None:
     if arguments.case:
         sys.stdout.write(json.dumps(_run_case(json.loads(arguments.case))))
         return
-    sys.stdout.write(_line(["rows", "source", *_STEPS, "total", "peak MB", "total / floor"]))
+    sys.stdout.write(_line(["rows", "source", *_STEPS, _UNDO, "total", "peak MB", "total / floor"]))
     for rows in arguments.rows:
         with tempfile.TemporaryDirectory() as temporary:
             for line in _measure_size(Path(temporary), rows):
@@ -278,6 +288,8 @@ def _measure_size(folder: Path, rows: int) -> list[list[str]]:
         if not floor:
             case = {"do": "floor", "folder": str(folder), "batch": found["batch"]}
             floor = _in_process(case)
+            case = {"do": "undo", "folder": str(folder), "batch": found["batch"]}
+            found["undo"] = _in_process(case)["seconds"][_UNDO]
         bare = sum(floor["seconds"].values())
         source = ending if use is Use.PLAIN else f"csv, {use}"
         lines.append(_figures(rows, source, found, sum(found["seconds"].values()) / bare))
@@ -294,6 +306,8 @@ def _run_case(case: dict[str, Any]) -> dict[str, Any]:
             generator.workbook_of(folder / "incoming.csv", folder / "incoming.xlsx")
         case "import":
             return measure_import(folder, folder / f"incoming.{case['ending']}", Use(case["use"]))
+        case "undo":
+            return measure_undo(folder, case["batch"])
         case "floor":
             return measure_floor(
                 folder,
@@ -319,7 +333,9 @@ def _figures(rows: int, source: str, found: dict[str, Any], ratio: float) -> lis
     seconds = found["seconds"]
     steps = [f"{seconds[step]:.2f}" if step in seconds else "-" for step in _STEPS]
     total = sum(seconds.values())
-    return [f"{rows:,}", source, *steps, f"{total:.2f}", f"{found['peak_mb']:.0f}", f"{ratio:.1f}"]
+    undo = f"{found['undo']:.2f}" if "undo" in found else "-"
+    memory = f"{found['peak_mb']:.0f}"
+    return [f"{rows:,}", source, *steps, undo, f"{total:.2f}", memory, f"{ratio:.1f}"]
 
 
 def _line(cells: list[str]) -> str:

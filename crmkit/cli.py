@@ -186,8 +186,8 @@ def import_file(
     or CRMKIT_ERP_PASSWORD.
 
     Exit codes: 0 done, 1 error, 2 wrong use, 3 the file is not as the description expects it (see
-    "drift"; --accept-drift goes on), 4 rows were held back under --strict, 130 stopped. With 1 to 4
-    nothing was written.
+    "drift"; --accept-drift goes on), 4 rows were held back under --strict, 5 others wrote to the CRM
+    after the preview (see "meanwhile"; run it again), 130 stopped. With 1 to 5 nothing was written.
     """
     if held_back is not None:
         _check_held_back(held_back, file)

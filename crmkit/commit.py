@@ -65,6 +65,19 @@ def commit(db: Database, plan: Plan, header: BatchHeader, *, progress: Progress)
     return batch
 
 
+def changes_records(db: Database, plan: Plan) -> bool:
+    """Whether a plan adds or changes a record."""
+    return any(
+        db.value(
+            sql(
+                "select exists (from {t} where status in ('new', 'changed'))",
+                t=name(f"{entity.id}_record"),
+            )
+        )
+        for entity in plan.entities
+    )
+
+
 def check_fresh(db: Database, plan: Plan) -> None:
     """Refuse a plan that was made on another state of the CRM.
 

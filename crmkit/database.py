@@ -9,22 +9,30 @@ from __future__ import annotations
 
 import errno
 import logging
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Final
 
 import duckdb
 import pandas as pd
 
-from crmkit.errors import CancelledError, StorageError, UnreadableError
+from crmkit.errors import CancelledError, InUseError, StorageError, UnreadableError
+from crmkit.processes import spill_folder
 from crmkit.sql import Query, literal, name, sql
 
 log = logging.getLogger(__name__)
 
 WAIT_SECONDS: Final = 20.0
 """How long a busy file is waited for. A commit of a million rows holds the CRM for about ten."""
+
+QUEUE_SECONDS: Final = 1800.0
+"""How long a file is waited for where the user sees the wait and can cancel it."""
+
+_waiting: ContextVar[Callable[[], None] | None] = ContextVar("waiting", default=None)
 
 MEMORY_LIMIT: Final = "1500MB"
 """What DuckDB may use before it spills to disk, so that an import fits a laptop beside a browser."""
@@ -47,6 +55,7 @@ class Database:
         self._connection = connection
         self._compressed = compressed
         self._in_transaction = False
+        self._may_spill_here = path is not None
         self.path = path
 
     def run(self, query: Query) -> None:
@@ -151,6 +160,10 @@ class Database:
         """
         if read_only and not path.exists():
             raise _missing(path)
+        if not self._may_spill_here:
+            # What memory cannot hold goes to the disk of the workspace, which has room for it.
+            self._may_spill_here = True
+            self.attempt(sql("set temp_directory = {t}", t=literal(str(spill_folder(path.parent)))))
         mode = sql(" (read_only)") if read_only else sql("")
         attach = sql(
             "attach {path} as {alias}{mode}", path=literal(str(path)), alias=name(alias), mode=mode
@@ -222,7 +235,9 @@ def opened(
     connection = _when_free(path, lambda: duckdb.connect(str(path), read_only=read_only), wait)
     database = Database(connection, path, compressed=compressed)
     try:
-        _configure(connection, path.parent)
+        # A folder of its own: two connections that share one write over each other.
+        own = path.with_name(f"{path.name}.tmp")
+        _configure(connection, spill_folder(path.parent) if read_only else own)
         if not compressed:
             database.run(sql("set force_compression = 'uncompressed'"))
         yield database
@@ -235,7 +250,7 @@ def in_memory() -> Iterator[Database]:
     """A database without a file, for tests and small calculations."""
     connection = duckdb.connect(":memory:")
     try:
-        _configure(connection, None)
+        _configure(connection, spill_folder(Path(tempfile.gettempdir())))
         yield Database(connection, None)
     finally:
         connection.close()
@@ -250,7 +265,22 @@ def confined() -> Iterator[Database]:
         yield database
 
 
-def _configure(connection: duckdb.DuckDBPyConnection, folder: Path | None) -> None:
+@contextmanager
+def queued(waiting: Callable[[], None] | None) -> Iterator[None]:
+    """Wait for busy files for as long as the user likes, in all that a block opens.
+
+    Args:
+        waiting: Called now and then while a file is waited for: it tells the user, and may raise
+            CancelledError. None for the usual wait, inside a block that has a longer one.
+    """
+    before = _waiting.set(waiting)
+    try:
+        yield
+    finally:
+        _waiting.reset(before)
+
+
+def _configure(connection: duckdb.DuckDBPyConnection, spill: Path) -> None:
     # The progress bar draws a widget of its own in notebooks; Python variables must not become
     # tables; nothing is ever fetched from a network.
     for setting in (
@@ -262,12 +292,12 @@ def _configure(connection: duckdb.DuckDBPyConnection, folder: Path | None) -> No
     ):
         connection.execute(setting)
     connection.execute("set memory_limit = $limit", {"limit": MEMORY_LIMIT})
-    if folder is not None:
-        connection.execute("set temp_directory = $folder", {"folder": str(folder / "spill.tmp")})
+    connection.execute("set temp_directory = $folder", {"folder": str(spill)})
 
 
 def _when_free(path: Path, open_it: Any, wait: float) -> Any:
-    deadline = time.monotonic() + wait
+    waiting = _waiting.get()
+    deadline = time.monotonic() + (wait if waiting is None else QUEUE_SECONDS)
     pause = 0.02
     while True:
         try:
@@ -277,8 +307,10 @@ def _when_free(path: Path, open_it: Any, wait: float) -> Any:
             busy = any(sign in str(error) for sign in _BUSY)
             if not busy:
                 raise _storage_error(error, path) from error
+            if waiting is not None:
+                waiting()
             if time.monotonic() > deadline:
-                raise StorageError(
+                raise InUseError(
                     "Another program is using this workspace file.",
                     where=path.name,
                     mend="Wait until its import is finished, or close other dashboards and"

@@ -9,6 +9,7 @@ The file is read by `plain_yaml`, as texts, keys and lists, and checked by the m
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from crmkit.errors import DescriptionError, MappingError
 from crmkit.mapping import Mapping as ColumnsMapping
 from crmkit.plain_yaml import Place, PlainError
 from crmkit.price_lists import PriceList
+from crmkit.processes import part_of
 from crmkit.settings import Settings
 from crmkit.staging import StagedTable
 from crmkit.steps import REGISTRY, AnyStep, Expression, Step
@@ -239,11 +241,13 @@ def write(description: Description, path: Path) -> None:
     Raises:
         DescriptionError: The file cannot be written.
     """
-    part = path.with_name(f"{path.name}.part")
+    part = part_of(path)
     try:
         part.write_text(as_yaml(description), encoding="utf-8", newline="\n")
         part.replace(path)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            part.unlink()
         raise DescriptionError(
             "The description cannot be saved.",
             where=str(path),

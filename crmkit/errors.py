@@ -11,6 +11,7 @@
     |  |- StalePlanError   the CRM or the import changed since the plan was made
     |- CommitError      nothing was written, and why
     |- StorageError     a workspace file is busy, missing, read-only or from another version
+    |  |- InUseError       another program works with it
     |  |- UnreadableError  it is missing or damaged, and a backup can take its place
     |  |- BackupError      no backup could be made, so nothing was written
     |- CancelledError   the user stopped the work; nothing was changed
@@ -81,6 +82,10 @@ class CommitError(CrmkitError):
 
 class StorageError(CrmkitError):
     """A workspace file is busy, missing, read-only, full or from another version."""
+
+
+class InUseError(StorageError):
+    """Another program works with a workspace file."""
 
 
 class UnreadableError(StorageError):

@@ -46,7 +46,7 @@ def record_history(db: Database, schema: Schema, entity: Entity, record_id: int)
             parts=join(" union all ", parts),
         )
     )
-    labels = _labels(schema, entity)
+    labels = field_labels(schema, entity)
     frame["field"] = [labels.get(field, field) for field in frame["field"]]
     return frame
 
@@ -114,7 +114,7 @@ def _child_sql(child: Child, entity: Entity, record_id: int) -> Query:
     )
 
 
-def _labels(schema: Schema, entity: Entity) -> dict[str, str]:
+def field_labels(schema: Schema, entity: Entity) -> dict[str, str]:
     """What people call the fields and slots of an entity."""
     labels = {
         slot.id: slot.labels["en"]

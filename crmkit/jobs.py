@@ -8,6 +8,7 @@ it need not be. What a job did not write leaves no import behind.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -15,10 +16,18 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
+from crmkit.database import queued
 from crmkit.drift import Drift
-from crmkit.errors import CancelledError, CrmkitError, DescriptionError
+from crmkit.errors import (
+    CancelledError,
+    CrmkitError,
+    DescriptionError,
+    InUseError,
+    StalePlanError,
+)
+from crmkit.meanwhile import Meanwhile
 from crmkit.ui.handling import error_number
-from crmkit.workspace import Batch, ImportSession, Preview, Progress, Workspace
+from crmkit.workspace import Batch, ImportSession, Preview, Progress, Workspace, in_turn
 
 log = logging.getLogger("crmkit")
 
@@ -31,6 +40,7 @@ class Exit(IntEnum):
     USAGE = 2
     DRIFT = 3
     HELD_BACK = 4
+    STALE = 5
     STOPPED = 130
 
     @property
@@ -41,6 +51,7 @@ class Exit(IntEnum):
             Exit.USAGE: "usage",
             Exit.DRIFT: "drift",
             Exit.HELD_BACK: "held_back",
+            Exit.STALE: "stale",
             Exit.STOPPED: "stopped",
         }[self]
 
@@ -124,6 +135,21 @@ class Summary:
         self._told["rows_held_back"] = session.held_back()
         self._told["held_back_file"] = None
 
+    def overtaken(self, since: Meanwhile | None) -> None:
+        """Tell what others wrote between the preview and the commit."""
+        self.exit = Exit.STALE
+        self._told["meanwhile"] = (
+            {"batches": [], "otherwise": True}
+            if since is None
+            else {
+                "batches": [
+                    {**asdict(batch), "committed_at": batch.committed_at.isoformat()}
+                    for batch in since.batches
+                ],
+                "otherwise": since.otherwise,
+            }
+        )
+
     def kept(self, path: Path) -> None:
         """Tell where the rows held back are."""
         self._told["held_back_file"] = str(path)
@@ -165,13 +191,15 @@ def run(
     """
     summary = Summary(described, file, job)
     try:
-        workspace = open_workspace()
-        session = workspace.new_import()
-        try:
-            _run(session, described, file, job, summary, progress)
-        finally:
-            if session.batch is None:
-                workspace.discard(session.id)
+        with in_turn(progress):
+            workspace = open_workspace()
+            session = workspace.new_import()
+            try:
+                _run(session, described, file, job, summary, progress)
+            except KeyboardInterrupt:
+                raise _stopped(session, summary) from None
+            finally:
+                _clear(session)
     except CrmkitError as error:
         summary.failed(error)
     except KeyboardInterrupt:
@@ -184,6 +212,23 @@ def run(
         )
         summary.failed(CrmkitError(f"Something went wrong ({number}).", mend=mend))
     return summary
+
+
+def _stopped(session: ImportSession, summary: Summary) -> CancelledError:
+    """What is told of a job that was ended from outside, also while it wrote."""
+    mend = "Nothing was written."
+    with queued(None), contextlib.suppress(InUseError):
+        if (batch := session.batch) is not None:
+            summary.committed(batch, session.workspace)
+            mend = "It was just done: the batch is in the CRM."
+    return CancelledError("The job was stopped.", mend=mend)
+
+
+def _clear(session: ImportSession) -> None:
+    """Leave no import behind that was not written."""
+    with queued(None), contextlib.suppress(InUseError):
+        if session.batch is None:
+            session.workspace.discard(session.id)
 
 
 def _run(
@@ -222,4 +267,10 @@ def _run(
         summary.exit = Exit.HELD_BACK
         return
     if job.commit:
-        summary.committed(session.commit(progress=progress, back_up=job.back_up), workspace)
+        try:
+            batch = session.commit(progress=progress, back_up=job.back_up)
+        except StalePlanError as error:
+            summary.failed(error)
+            summary.overtaken(session.meanwhile())
+            return
+        summary.committed(batch, workspace)

@@ -103,7 +103,8 @@ def delete_import(workspace: Path, import_id: str) -> None:
     Raises:
         StorageError: A file is in use, as on Windows.
     """
-    delete([*(workspace / "imports").glob(f"{import_id}.*"), workspace / "uploads" / import_id])
+    # The import last: as long as it is there, it is listed and can be deleted again.
+    delete([workspace / "uploads" / import_id, *(workspace / "imports").glob(f"{import_id}.*")])
 
 
 def delete_rows(workspace: Path, import_id: str) -> None:

@@ -6,7 +6,6 @@ is cleaned or typed here, so that leading zeros, long numbers and odd dates surv
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
@@ -19,6 +18,7 @@ from crmkit import erp_sheets, transforms
 from crmkit.database import Database
 from crmkit.erp_sheets import Other
 from crmkit.errors import CancelledError, SourceError
+from crmkit.processes import temporary_folder
 from crmkit.sources import (
     WITHOUT_HEADERS,
     Landed,
@@ -144,7 +144,7 @@ def land(db: Database, source: Source, layout: Layout, *, progress: Progress) ->
     source = as_laid_out(source, layout)
     reshaped = source.kind in (*address_book.KINDS, SourceKind.XML)
     with (
-        tempfile.TemporaryDirectory(prefix="crmkit-") as temporary,
+        temporary_folder() as temporary,
         unpacked(source) as file,
         _in_file_order(db),
     ):

@@ -139,7 +139,7 @@ def undo(
         The new batch's id.
 
     Raises:
-        SettingsError: There is no such batch, or it is undone already.
+        SettingsError: There is no such batch, it is undone already, or nothing of it is left.
         CommitError: The CRM would not hold what was worked out; nothing was written.
     """
     at = header.committed_at
@@ -150,6 +150,8 @@ def undo(
             "removed": _counts(db, schema, "gone"),
             "back": _counts(db, schema, "back"),
         }
+        if not any(sum(counts.values()) for counts in planned.values()):
+            _check_cells_left(db, schema, batch_id)
         batch = crm.next_id(db, "batch")
         tables: tuple[Entity | Child, ...] = (*schema.entities, *schema.children)
         progress(0.3, "Bringing records back")
@@ -184,6 +186,16 @@ def undo(
         crm.raise_revision(db)
     progress(1.0, "Done")
     return batch
+
+
+def _check_cells_left(db: Database, schema: Schema, batch_id: int) -> None:
+    """Refuse to take a batch back of which nothing is left: no record comes or goes, and no cell."""
+    if not any(_count(db, _changed_sql(schema, entity)) for entity in schema.entities):
+        raise SettingsError(
+            "Nothing of this batch is left to undo.",
+            where=f"Batch {batch_id}",
+            mend="Later batches changed or removed all of it.",
+        )
 
 
 def check_revision(db: Database, revision: int | None) -> None:
@@ -355,7 +367,7 @@ def _make_back(db: Database, entity: Entity, undone: _Undone) -> None:
 def _homes_sql(parent: str) -> Query:
     """The records that others may belong to when it is done."""
     return sql(
-        "select id from {t} where deleted_at is null union select id from {back}",
+        "select id from {t} where deleted_at is null union all select id from {back}",
         t=crm.table(parent),
         back=name(f"undo_{parent}_back"),
     )
@@ -363,6 +375,13 @@ def _homes_sql(parent: str) -> Query:
 
 def _make_children_back(db: Database, child: Child, undone: _Undone) -> None:
     """Make `undo_<child>_back`: unless its owner is gone, or has the same again."""
+    removed = sql(
+        "select exists (from {t} where deleted_by_batch = {b})", t=crm.table(child.id), b=undone.id
+    )
+    if not db.value(removed):
+        # As of most imports: there is nothing to look for among all records.
+        db.run(sql("create or replace temp table {t} (id integer)", t=_temp(child, "back")))
+        return
     same = sql("true")
     if child.form is not None:
         value = name(crm.column(child.fields[0]))

@@ -20,6 +20,7 @@ from openpyxl.styles import Font, PatternFill
 from openpyxl.utils import get_column_letter
 
 from crmkit.errors import StorageError
+from crmkit.processes import part_of
 
 _ROWS_PER_SHEET: Final = 1_048_575
 """Excel's rows, less the headers."""
@@ -145,12 +146,14 @@ def _cell(page: Any, value: Any) -> Any:
 @contextlib.contextmanager
 def _replacing(path: Path) -> Iterator[Path]:
     """Write beside the file and put it in its place when it is whole."""
-    part = path.with_name(path.name + ".part")
+    part = part_of(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield part
         part.replace(path)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            part.unlink()
         full = error.errno == errno.ENOSPC
         raise StorageError(
             "The disk is full." if full else "This file could not be written.",

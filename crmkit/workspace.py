@@ -19,12 +19,11 @@ import hashlib
 import json
 import logging
 import os
-import tempfile
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Mapping as Keys
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -44,6 +43,7 @@ from crmkit import (
     keyed,
     lists,
     mapping,
+    meanwhile,
     preview,
     price_lists,
     private,
@@ -64,10 +64,10 @@ from crmkit.accounts.outlook import Outlook, OutlookApp
 from crmkit.backup import Backup, backup, backups, prune
 from crmkit.batches import BatchHeader, BatchKind, written_counts
 from crmkit.cleaning import Trial
-from crmkit.commit import check_fresh, commit
+from crmkit.commit import changes_records, check_fresh, commit
 from crmkit.consequences import Consequences, Effects
 from crmkit.crm import Preferences
-from crmkit.database import Database, confined, in_memory, opened
+from crmkit.database import Database, confined, in_memory, opened, queued
 from crmkit.decisions import Choice, Decision, Kind
 from crmkit.deletion import DeletePreview, Dependents, delete, preview_delete
 from crmkit.descriptions import AccountSource, Description, DescriptionFile, Saved, SourceSettings
@@ -82,6 +82,7 @@ from crmkit.errors import (
     CancelledError,
     CrmkitError,
     DescriptionError,
+    InUseError,
     MappingError,
     PlanError,
     SettingsError,
@@ -92,12 +93,15 @@ from crmkit.errors import (
 )
 from crmkit.forget import Words
 from crmkit.incoming import Cells, make_cells
+from crmkit.leftovers import tidy_crm, tidy_imports
 from crmkit.lists import ListValue
 from crmkit.mapping import CHOSEN, ColumnMapping, Mapping
+from crmkit.meanwhile import Meanwhile
 from crmkit.plan import Balance, Plan, balance, make_plan, outline
 from crmkit.preview import RecordDetail, RowFilter
 from crmkit.price_lists import PriceList
 from crmkit.private import Left
+from crmkit.processes import has_ended, mark, temporary_folder
 from crmkit.records import by_hand
 from crmkit.remembered import HeaderChoice
 from crmkit.restore import RestorePreview, preview_restore, restore, rewrite
@@ -121,6 +125,11 @@ _FOLDERS: Final = ("imports", "backups", "exports", "uploads", "descriptions")
 
 def _no_progress(fraction: float, text: str) -> None:
     del fraction, text
+
+
+def in_turn(progress: Progress) -> contextlib.AbstractContextManager[None]:
+    """Wait in a block for what others write, for as long as the progress does not raise."""
+    return queued(lambda: progress(0.0, "Waiting for another import to finish"))
 
 
 @dataclass(frozen=True)
@@ -163,6 +172,7 @@ class Unfinished:
         taken_out: It was in the CRM, until a backup from before it was restored.
         owner: Who started it on a team's dashboard; empty for one of this machine.
         shared: Whether the others of the team see it, too.
+        held_by: Who has it open elsewhere, and since when; empty when nobody has.
     """
 
     id: str
@@ -172,6 +182,7 @@ class Unfinished:
     taken_out: bool = False
     owner: str = ""
     shared: bool = False
+    held_by: str = ""
 
 
 @dataclass(frozen=True)
@@ -214,7 +225,8 @@ class Workspace:
         workspace._make_folders()
         # Under another name until it is whole: a crash must not leave half a CRM behind.
         part = workspace.crm_path.with_suffix(".part")
-        part.unlink(missing_ok=True)
+        for left in workspace.path.glob(f"{part.name}*"):
+            left.unlink()
         with in_memory() as db, db.attached(part, "crm", read_only=False):
             crm.create(db, preferences=preferences or Preferences())
         part.replace(workspace.crm_path)
@@ -231,7 +243,7 @@ class Workspace:
 
     @classmethod
     def open(cls, path: str | Path, *, visitor: str = "") -> Workspace:
-        """Open a workspace.
+        """Open a workspace, and remove what a process that was killed left in it.
 
         Args:
             visitor: Who signed in to a team's dashboard.
@@ -246,6 +258,8 @@ class Workspace:
         workspace._make_folders()
         if not up_to_date:
             workspace._upgrade()
+        tidy_crm(workspace.crm_path)
+        tidy_imports(workspace.path / "imports", workspace._committed())
         workspace._tidy()
         return workspace
 
@@ -355,13 +369,18 @@ class Workspace:
         import_id = f"{datetime.now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
         return ImportSession.create(self, import_id)
 
-    def open_import(self, import_id: str) -> ImportSession:
+    def open_import(self, import_id: str, *, take_over: bool = False) -> ImportSession:
         """Take up an import where it was left.
 
+        Args:
+            take_over: Also when another program that is still running has it open: what is done
+                there is refused from then on.
+
         Raises:
+            InUseError: Another program has it open.
             StorageError: There is none of this id.
         """
-        return ImportSession.open(self, import_id)
+        return ImportSession.open(self, import_id, take_over=take_over)
 
     def unfinished(self) -> tuple[Unfinished, ...]:
         """Imports that were started and are not in the CRM, last used first."""
@@ -380,7 +399,7 @@ class Workspace:
                 state = {"source_name": error.message, "step": "", "owner": "?"}
             if state.get("source_name") and self.may_see(state):
                 step, taken_out = state["step"], _was_committed(state)
-                owner, shared = state.get("owner", ""), bool(state.get("shared"))
+                holder = _Holder.of(state)
                 found.append(
                     Unfinished(
                         import_id,
@@ -388,8 +407,9 @@ class Workspace:
                         step,
                         changed_at,
                         taken_out,
-                        owner,
-                        shared,
+                        owner=state.get("owner", ""),
+                        shared=bool(state.get("shared")),
+                        held_by=holder.told() if holder.is_another() else "",
                     )
                 )
         return tuple(sorted(found, key=lambda item: item.changed_at, reverse=True))
@@ -401,9 +421,16 @@ class Workspace:
         return {import_id for (import_id,) in rows}
 
     def discard(self, import_id: str) -> None:
-        """Delete an unfinished import with its staged rows; the CRM is not touched."""
+        """Delete an unfinished import with its staged rows; the CRM is not touched.
+
+        Raises:
+            InUseError: Another program has it open.
+        """
+        path = private.import_path(self.path, _safe_id(import_id))
         if self.visitor:
             self.open_import(import_id)  # only one that they may see
+        with contextlib.suppress(UnreadableError), opened(path, read_only=True, wait=1.0) as db:
+            _check_free(_load_state(db), import_id)
         private.delete_import(self.path, _safe_id(import_id))
 
     # --- private data ----------------------------------------------------------------------
@@ -610,6 +637,12 @@ class Workspace:
         """
         self._cancelled.clear()
         progress = _stoppable(progress, self._cancelled)
+        with in_turn(progress):
+            return self._undo(batch_id, revision, progress, back_up=back_up)
+
+    def _undo(
+        self, batch_id: int, revision: int | None, progress: Progress, *, back_up: bool
+    ) -> Batch:
         batch = self.batch(batch_id)
         if batch.kind is BatchKind.FORGET:
             raise SettingsError(
@@ -621,13 +654,6 @@ class Workspace:
                 where=f"Batch {batch_id}",
                 mend=f"Restore the backup that was made before it: {batch.backup or 'there is none'}.",
             )
-        preview = self.undo_preview(batch_id)
-        if not preview.changes_anything:
-            raise SettingsError(
-                "Nothing of this batch is left to undo.",
-                where=f"Batch {batch_id}",
-                mend="Later batches changed or removed all of it.",
-            )
         header = replace(
             self._header(f"undo of batch {batch_id}", progress, back_up=back_up),
             kind=BatchKind.UNDO,
@@ -638,7 +664,7 @@ class Workspace:
             schema = crm.load_schema(db)
             undo(db, schema, batch_id, header, progress=_after_backup(progress))
 
-        return self._write(write, header, preview.revision if revision is None else revision)
+        return self._write(write, header, revision)
 
     def delete_preview(
         self, selection_id: int, dependents: Dependents = Dependents.DELETE
@@ -670,14 +696,15 @@ class Workspace:
         """
         self._cancelled.clear()
         progress = _stoppable(progress, self._cancelled)
-        with self.reading() as db:
-            title = f"delete: {selections.selection(db, preview.selection_id).name}"
-        header = replace(self._header(title, progress, back_up=back_up), kind=BatchKind.DELETE)
 
         def write(db: Database) -> None:
             delete(db, crm.load_schema(db), preview, header, progress=_after_backup(progress))
 
-        return self._write(write, header, preview.revision)
+        with in_turn(progress):
+            with self.reading() as db:
+                title = f"delete: {selections.selection(db, preview.selection_id).name}"
+            header = replace(self._header(title, progress, back_up=back_up), kind=BatchKind.DELETE)
+            return self._write(write, header, preview.revision)
 
     def cancel(self) -> None:
         """Stop an undo or a deletion that runs in another thread; it raises CancelledError there."""
@@ -686,9 +713,9 @@ class Workspace:
             running.interrupt()
 
     def _write(
-        self, write: Callable[[Database], None], header: BatchHeader, revision: int
+        self, write: Callable[[Database], None], header: BatchHeader, revision: int | None
     ) -> Batch:
-        """Write a batch on the state of the CRM that was previewed; `cancel` may stop it."""
+        """Write a batch on the state of the CRM that was previewed, if any; `cancel` may stop it."""
         try:
             with self.writing() as db:
                 check_revision(db, revision)
@@ -698,15 +725,18 @@ class Workspace:
                 finally:
                     # Closing the file is not to be stopped any more.
                     self._running = None
-        except (StorageError, CancelledError, PlanError) as error:
+        except (StorageError, CancelledError, PlanError, SettingsError) as error:
             # It may be in the CRM already, as when the disk is too full to close the file.
-            if not (done := self._batch_of(header)):
+            with _uncancelled():
+                done = self._batch_of(header)
+            if not done:
                 self.drop_backup(header.backup, error)
                 raise
             log.warning("the batch is in the CRM, but the rest failed", exc_info=True)
             return done
-        self.prune_backups()
-        done = self._batch_of(header)
+        with _uncancelled():
+            self.prune_backups()
+            done = self._batch_of(header)
         assert done is not None
         return done
 
@@ -802,14 +832,19 @@ class Workspace:
         """
         self._cancelled.clear()
         progress = _stoppable(progress, self._cancelled)
-        copy = self._backup_path(name)
+        with in_turn(progress):
+            return self._restore(self._backup_path(name), revision, progress, back_up=back_up)
+
+    def _restore(
+        self, copy: Path, revision: int | None, progress: Progress, *, back_up: bool
+    ) -> Batch:
         forgotten = self._forgotten()
         self._keep_forgotten(forgotten)
         preview = preview_restore(self.crm_path, copy, forgotten)
         readable = preview.revision is not None
         gone = [{"batch": number, "source": source} for number, source in preview.batches]
         header = replace(
-            self._header(f"backup {name}", progress, back_up=back_up and readable),
+            self._header(f"backup {copy.name}", progress, back_up=back_up and readable),
             kind=BatchKind.RESTORE,
             settings=json.dumps({"batches_gone": gone}),
         )
@@ -827,8 +862,9 @@ class Workspace:
             self.drop_backup(header.backup, error)
             raise
         self._facts = None
-        self.prune_backups()
-        done = self._batch_of(header)
+        with _uncancelled():
+            self.prune_backups()
+            done = self._batch_of(header)
         assert done is not None
         return done
 
@@ -860,7 +896,7 @@ class Workspace:
 
     def drop_backup(self, name: str, error: CrmkitError) -> None:
         """A backup before work that was stopped or refused must not push an older one out."""
-        if name and isinstance(error, CancelledError | PlanError):
+        if name and isinstance(error, CancelledError | PlanError | SettingsError):
             (self._backup_folder / name).unlink(missing_ok=True)
 
     def prune_backups(self) -> None:
@@ -1230,23 +1266,31 @@ class ImportSession:
             db.run(sql("create table state (key varchar, value varchar)"))
             db.run(sql("create table left_out (row_no integer)"))
             decisions.create(db)
-            session._keep(db, step="source", owner=workspace.visitor)
+            session._keep(
+                db, step="source", owner=workspace.visitor, held_by=_Holder.me(workspace.user)
+            )
         return session
 
     @classmethod
-    def open(cls, workspace: Workspace, import_id: str) -> ImportSession:
+    def open(
+        cls, workspace: Workspace, import_id: str, *, take_over: bool = False
+    ) -> ImportSession:
         """Read the import's file; a commit that went through is seen by its batch in the CRM."""
         session = cls(workspace, import_id)
         if not session.path.exists():
             raise _not_there(import_id)
+        committed = session.batch is not None
         with session.reading() as db:
             session._state = _load_state(db)
             if not workspace.may_see(session._state):
                 raise _not_there(import_id)
+            if not committed:
+                if not take_over:
+                    _check_free(session._state, import_id)
+                session._keep(db, held_by=_Holder.me(workspace.user))
             decisions.create(db)  # a file of an earlier version has none
             if db.has_table("staged") and not db.has_table("source"):
                 db.run(sql("create view source as from staged"))  # nor this
-        committed = session.batch is not None
         if committed and session.step != "result":
             session._save(step="result", taken_out="")
         if not committed and session.step == "result":
@@ -1268,6 +1312,7 @@ class ImportSession:
     def writing(self) -> Iterator[Database]:
         """The import's file, writable and open to `cancel`, for the length of a block."""
         with self._lock, opened(self.path, compressed=False) as db:
+            self._check_mine(db)
             self._running = db
             try:
                 yield db
@@ -1869,8 +1914,9 @@ class ImportSession:
             CancelledError: `cancel` was called.
         """
         self._cancelled.clear()
-        mine = self._effects(self.settings, lambda f, text: progress(f / 2, text))
-        theirs = self._effects(other, lambda f, text: progress(0.5 + f / 2, text))
+        with in_turn(_stoppable(progress, self._cancelled)):
+            mine = self._effects(self.settings, lambda f, text: progress(f / 2, text))
+            theirs = self._effects(other, lambda f, text: progress(0.5 + f / 2, text))
         named = consequences.described(self.settings, other, self.schema.entities)
         return consequences.compare(mine, theirs, named)
 
@@ -1879,7 +1925,7 @@ class ImportSession:
         schema, preferences = self.schema, self.workspace.preferences
         mapping.check(self.mapping, self.staged, schema)
         settings.check(chosen, self.mapping, schema, preferences)
-        with tempfile.TemporaryDirectory(prefix="crmkit-") as folder, self._lock:
+        with temporary_folder() as folder, self._lock:
             path = Path(folder) / "compared.duckdb"
             with (
                 opened(path, must_exist=False, compressed=False) as db,
@@ -2223,6 +2269,20 @@ class ImportSession:
         with self.reading() as db:
             return int(db.value(sql("select count(*) from left_out")))
 
+    def meanwhile(self, *, progress: Progress = _no_progress) -> Meanwhile | None:
+        """What others wrote to the CRM since the preview was made; None when nothing, or none is there."""
+        self._cancelled.clear()
+        with self._lock, in_turn(_stoppable(progress, self._cancelled)):
+            made = json.loads(self._state.get("plan") or "{}")
+            if not made or made["revision"] == self.workspace.revision:
+                return None
+            plan = self._outline()
+            with (
+                self.reading() as db,
+                db.attached(self.workspace.crm_path, "crm", read_only=True),
+            ):
+                return meanwhile.since(db, crm.load_schema(db), plan, made.get("batch", 0))
+
     @property
     def preview_is_fresh(self) -> bool:
         """Whether the preview made last shows what an import would do now."""
@@ -2238,7 +2298,9 @@ class ImportSession:
             MappingError, SettingsError: A choice is missing or contradictory.
             CancelledError: `cancel` was called.
         """
-        with self._lock:
+        self._cancelled.clear()
+        progress = _stoppable(progress, self._cancelled)
+        with self._lock, in_turn(progress):
             if not self.preview_is_fresh:
                 self._make_plan(progress)
             plan = self._outline()
@@ -2259,7 +2321,6 @@ class ImportSession:
         if self.settings.price_list is not None:
             self.workspace.price_list(self.settings.price_list)
         fingerprint = self._fingerprint()
-        self._cancelled.clear()
         with self.writing() as db:
             # Half a plan must never pass for a whole one.
             self._keep(db, plan="")
@@ -2270,9 +2331,10 @@ class ImportSession:
                     settings=self.settings,
                     schema=schema,
                     preferences=preferences,
-                    progress=_stoppable(progress, self._cancelled),
+                    progress=progress,
                 )
-            made = {"fingerprint": fingerprint, "revision": plan.revision}
+                newest = db.value(sql("select coalesce(max(id), 0) from crm.batch"))
+            made = {"fingerprint": fingerprint, "revision": plan.revision, "batch": newest}
             self._keep(db, plan=json.dumps(made))
 
     def _outline(self) -> Plan:
@@ -2346,14 +2408,18 @@ class ImportSession:
     def commit(self, *, progress: Progress = _no_progress, back_up: bool = True) -> Batch:
         """Back the CRM up, then write what the preview shows as one batch.
 
+        A batch that changes no record is written too, for the log, but needs no backup.
+
         Raises:
-            StalePlanError: The CRM or the choices changed since the preview; make it anew.
+            StalePlanError: The CRM or the choices changed since the preview: `meanwhile` says what
+                others wrote; make it anew.
             BackupError: No backup could be made, so nothing was written.
             CommitError: Nothing was written.
             CancelledError: `cancel` was called; nothing was written.
         """
         self._cancelled.clear()
-        with self._lock:
+        stoppable = _stoppable(progress, self._cancelled)
+        with self._lock, in_turn(stoppable):
             if self._find_batch() is not None:
                 raise StalePlanError(
                     "This import is in the CRM already.", mend="Start a new import for more rows."
@@ -2364,9 +2430,11 @@ class ImportSession:
                     mend="Look at the new preview and import again.",
                 )
             plan = self._outline()
-            stoppable = _stoppable(progress, self._cancelled)
             now = datetime.now().replace(microsecond=0)
             copy = ""
+            with self.reading() as db:
+                # A nightly file that changes nothing must not push out the backups of what did.
+                back_up = back_up and changes_records(db, plan)
             if back_up:
                 stoppable(0.0, "Backing up the CRM")
                 copy = self.workspace.back_up(now, self.id[-4:])
@@ -2392,11 +2460,12 @@ class ImportSession:
                     choices=remembered.chosen(self.mapping, self.staged, self.subject),
                 )
                 commit(db, plan, header, progress=lambda f, text: stoppable(0.1 + 0.9 * f, text))
-            with self._unless_written():
-                self._save(step="result", taken_out="")
+            with _uncancelled(), self._unless_written():
+                self._save(step="result", taken_out="", held_by="")
                 self._let_rows_go()
-        self.workspace.prune_backups()
-        batch = self._find_batch()
+        with _uncancelled():
+            self.workspace.prune_backups()
+            batch = self._find_batch()
         if batch is None:
             raise PlanError("The batch is not in the CRM.", mend="Report this with the log.")
         return batch
@@ -2407,7 +2476,9 @@ class ImportSession:
         try:
             yield
         except (StorageError, CancelledError, PlanError) as error:
-            if self._find_batch() is None:
+            with _uncancelled():
+                written = self._find_batch() is not None
+            if not written:
                 self.workspace.drop_backup(copy, error)
                 raise
             log.warning("the batch is in the CRM, but the rest failed", exc_info=True)
@@ -2453,7 +2524,24 @@ class ImportSession:
 
     def _save(self, **changes: str | int) -> None:
         with self._lock, opened(self.path) as db:
+            self._check_mine(db)
             self._keep(db, **changes)
+
+    def _check_mine(self, db: Database) -> None:
+        """Refuse to change an import that was taken over elsewhere since it was opened here."""
+        holder = _Holder.of(_load_state(db))
+        if holder.is_another():
+            raise InUseError(
+                "This import was continued in another window or program.",
+                where=f"{self._state.get('source_name') or self.id}, {holder.told()}",
+                mend="Go on there. What you did here last was not kept.",
+            )
+
+    def release(self) -> None:
+        """Let others open it without asking: it is left where it is."""
+        if self.path.exists():
+            with contextlib.suppress(InUseError):
+                self._save(held_by="")
 
     def _keep(self, db: Database, **changes: str | int) -> None:
         """Write some of the state into the import's open file."""
@@ -2489,7 +2577,47 @@ def _kept_unless_replaced(path: Path) -> Iterator[None]:
     before.unlink(missing_ok=True)
 
 
+@dataclass(frozen=True)
+class _Holder:
+    """The process that has an import open; nobody when the mark is empty."""
+
+    mark: str = ""
+    user: str = ""
+    since: str = ""
+
+    @classmethod
+    def me(cls, user: str) -> str:
+        """This process, as it stands in an import's state."""
+        holder = cls(mark(), user, f"{datetime.now():%Y-%m-%d %H:%M}")
+        return json.dumps(asdict(holder))
+
+    @classmethod
+    def of(cls, state: dict[str, Any]) -> _Holder:
+        return cls(**json.loads(state.get("held_by") or "{}"))
+
+    def is_another(self) -> bool:
+        """Whether a process that is not this one has it, and still runs."""
+        return self.mark not in ("", mark()) and not has_ended(self.mark)
+
+    def told(self) -> str:
+        return f"{self.user}, since {self.since}"
+
+
+def _check_free(state: dict[str, Any], import_id: str) -> None:
+    """Refuse an import that another program has open."""
+    holder = _Holder.of(state)
+    if holder.is_another():
+        raise InUseError(
+            "This import is open in another window or program.",
+            where=f"{state.get('source_name') or import_id}, {holder.told()}",
+            mend="Close it there, or take it over from the list on Home: what is done there is"
+            " then refused.",
+        )
+
+
 def _load_state(db: Database) -> dict[str, Any]:
+    if not db.has_table("state"):
+        return {}  # whoever made it was killed before it held anything
     return dict(db.rows(sql("select key, value from state order by key")))
 
 
@@ -2542,6 +2670,11 @@ def _stoppable(progress: Progress, cancelled: threading.Event) -> Progress:
         progress(fraction, text)
 
     return report
+
+
+def _uncancelled() -> contextlib.AbstractContextManager[None]:
+    """Wait for busy files without a way to stop: what was written is written."""
+    return queued(lambda: None)
 
 
 def _after_backup(progress: Progress) -> Progress:

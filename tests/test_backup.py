@@ -11,6 +11,7 @@ import pytest
 
 from crmkit.backup import Backup, backup, backups, prune
 from crmkit.errors import BackupError, CancelledError, StalePlanError
+from crmkit.processes import mark
 from crmkit.workspace import ImportSession, Workspace
 
 AT = datetime(2026, 1, 2, 3, 4, 5)
@@ -59,6 +60,16 @@ def test_every_write_is_backed_up_and_says_before_what(workspace: Workspace) -> 
     assert all(item.size for item in workspace.backups())
 
 
+def test_an_import_that_changes_no_record_needs_none(workspace: Workspace) -> None:
+    """The same file every night must not push out the backups of what did change something."""
+    ready(workspace, "Acme").commit()
+
+    batch = ready(workspace, "Acme").commit()
+
+    assert (2, "", 0) == (batch.id, batch.backup, batch.count("new") + batch.count("changed"))
+    assert ["batch 1, list.csv"] == [item.before for item in workspace.backups()]
+
+
 def test_no_write_starts_without_a_backup(workspace: Workspace) -> None:
     session = ready(workspace, "Acme")
     (workspace.path / "backups").rmdir()
@@ -100,7 +111,10 @@ def test_a_copy_that_holds_something_else_is_refused(
 
 def test_a_half_written_copy_is_no_backup_and_goes_with_the_next(workspace: Workspace) -> None:
     folder = workspace.path / "backups"
-    for left in ("crm-20260101-000000-ab12.part", "crm-20260101-000000-ab12.part.wal"):
+    # Of a process that ended before this one began.
+    *host, pid, _ = mark().split("-")
+    dead = "-".join([*host, pid, "1"])
+    for left in (f"crm-20260101-000000-ab12.duckdb.{dead}.part",):
         (folder / left).write_bytes(b"half")
 
     assert workspace.backups() == ()

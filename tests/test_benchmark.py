@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from crmkit import settings
-from crmkit.benchmark import _EVERY_SETTING, Use, decide, measure_import, prepare
+from crmkit.benchmark import _EVERY_SETTING, Use, decide, measure_import, measure_undo, prepare
 from crmkit.workspace import Workspace
 
 
@@ -24,6 +24,16 @@ def test_every_import_goes_through(folder: Path, use: Use) -> None:
 
     assert found["rows"] == 200
     assert found["seconds"]["plan"] > 0
+
+
+def test_the_undo_takes_the_import_back(folder: Path) -> None:
+    workspace = Workspace.open(folder / "workspace")
+    newest = workspace.batches()[0]
+
+    found = measure_undo(folder, newest.id)
+
+    assert found["seconds"]["undo"] > 0
+    assert workspace.batch(newest.id).undone_by == workspace.batches()[0].id
 
 
 def test_the_settings_are_in_use(folder: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -192,6 +193,52 @@ def test_what_goes_wrong_is_told_and_nothing_is_written(
     assert summary.get("exit_code", 2) == code
     assert 1 == len(workspace.batches())
     assert () == workspace.unfinished()
+
+
+_HOLD = """
+import sys
+from pathlib import Path
+from crmkit.workspace import Workspace
+with Workspace(Path(sys.argv[1])).writing():
+    print("held", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def test_a_job_waits_for_another_and_ends_when_it_is_told_to(
+    tmp_path: Path, workspace: Workspace
+) -> None:
+    """SIGTERM, as from a scheduler: exit code 130, and nothing is written or left behind."""
+    book(tmp_path / "february.xlsx", [*ROWS, ("Delta AS", "1004", "Moss", "")])
+    call = ["import", "Customers", "february.xlsx", "--workspace", "my-customer", "--commit"]
+    with (
+        subprocess.Popen(
+            [sys.executable, "-c", _HOLD, str(workspace.path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as holder,
+        subprocess.Popen(
+            [sys.executable, "-m", "crmkit.cli", *call],
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as job,
+    ):
+        assert job.stderr is not None
+        for line in job.stderr:
+            if "Waiting for another import to finish" in line:
+                break
+        job.send_signal(signal.SIGTERM)
+        out, err = job.communicate(timeout=60)
+        holder.kill()
+
+    told = json.loads(out)
+    assert (Exit.STOPPED, 130) == (told["exit_code"], job.returncode), err
+    assert ("stopped", False) == (told["status"], told["committed"])
+    assert 3 == len(companies(workspace))
+    assert () == Workspace.open(workspace.path).unfinished()
 
 
 def test_the_commands_of_the_nightly_job_run(tmp_path: Path, workspace: Workspace) -> None:

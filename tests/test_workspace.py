@@ -474,6 +474,41 @@ def test_a_crm_that_stays_busy_is_reported_in_plain_words(workspace: Workspace) 
 
 
 @pytest.mark.slow
+def test_a_commit_waits_for_another_and_says_so(workspace: Workspace, people: Path) -> None:
+    session = workspace.new_import()
+    session.load(people)
+    session.preview()
+    told: list[str] = []
+    with hold(workspace, 1) as process:
+        batch = session.commit(progress=lambda _, text: told.append(text))
+        process.wait()
+
+    assert told[0] == "Waiting for another import to finish"
+    assert batch.written["company"]["new"] == 2
+
+
+@pytest.mark.slow
+def test_a_commit_that_waits_can_be_cancelled(workspace: Workspace, people: Path) -> None:
+    session = workspace.new_import()
+    session.load(people)
+    session.preview()
+
+    def cancel(fraction: float, text: str) -> None:
+        del fraction
+        if text.startswith("Waiting"):
+            session.cancel()
+
+    with hold(workspace, 60) as process:
+        with pytest.raises(CancelledError):
+            session.commit(progress=cancel)
+        process.kill()
+
+    assert workspace.batches() == ()
+    assert list((workspace.path / "backups").iterdir()) == []
+    assert session.commit().written["company"]["new"] == 2
+
+
+@pytest.mark.slow
 def test_two_sessions_in_one_process_take_turns(workspace: Workspace, people: Path) -> None:
     """Two dashboards and a notebook can work on one workspace at once."""
     failures: list[Exception] = []
@@ -516,7 +551,7 @@ def test_a_crash_before_the_commit_leaves_nothing(workspace: Workspace, people: 
         "import sys, os\n"
         "from pathlib import Path\n"
         "from crmkit.workspace import Workspace\n"
-        "session = Workspace(Path(sys.argv[1])).open_import(sys.argv[2])\n"
+        "session = Workspace(Path(sys.argv[1])).open_import(sys.argv[2], take_over=True)\n"
         "session.commit(progress=lambda f, t: os._exit(9) if 'selections' in t else None)\n"
     )
     done = subprocess.run(

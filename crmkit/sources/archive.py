@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import lzma
 import re
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Final
 
 from crmkit.errors import SourceError
+from crmkit.processes import temporary_folder
 
 LARGEST: Final = 1_000_000_000
 """Bytes that are unpacked at most."""
@@ -87,7 +87,7 @@ def unpacked(path: Path, member: str) -> Iterator[Path]:
     Raises:
         SourceError: It is protected, damaged or too large.
     """
-    with tempfile.TemporaryDirectory(prefix="crmkit-") as folder, _opened(path) as archive:
+    with temporary_folder() as folder, _opened(path) as archive:
         # A name of our own: one from inside could lead anywhere.
         target = Path(folder) / f"inside{PurePosixPath(member).suffix.lower()}"
         names = [member]

@@ -23,7 +23,7 @@ class HomePanel(Panel):
     """Where every visit begins.
 
     Args:
-        start, resume, look: Called with nothing, an import's id, a batch.
+        start, resume, look: Called with nothing; an import's id, and whether to take it over; a batch.
     """
 
     title = "Home"
@@ -33,7 +33,7 @@ class HomePanel(Panel):
         desk: Desk,
         *,
         start: Callable[[], None],
-        resume: Callable[[str], None],
+        resume: Callable[[str, bool], None],
         look: Callable[[Batch], None],
     ) -> None:
         super().__init__(desk)
@@ -171,10 +171,19 @@ class HomePanel(Panel):
         visitor = self.desk.workspace.visitor
         if visitor and item.owner != visitor:
             text += f", shared by {item.owner or 'somebody on this machine'}"
+        if item.held_by:
+            text += f", open in another window or program ({item.held_by})"
         line = w.HBox(
             [
                 w.HTML(markup.paragraph(text)),
-                button("Continue", lambda: self._resume(item.id), self.desk),
+                button(
+                    "Take over" if item.held_by else "Continue",
+                    lambda: self._resume(item.id, bool(item.held_by)),
+                    self.desk,
+                    tooltip="Go on with it here; what is done there is then refused"
+                    if item.held_by
+                    else "",
+                ),
                 *([self._sharing(item)] if visitor and item.owner == visitor else []),
                 button(
                     "Discard",
@@ -189,7 +198,9 @@ class HomePanel(Panel):
 
     def _sharing(self, item: Unfinished) -> w.Button:
         def change() -> None:
-            self.desk.workspace.open_import(item.id).shared = not item.shared
+            session = self.desk.workspace.open_import(item.id)
+            session.shared = not item.shared
+            session.release()
             self.show()
 
         return button(

@@ -11,13 +11,14 @@ from typing import Any
 import ipywidgets as w
 
 from crmkit import workbooks
+from crmkit.meanwhile import Meanwhile
 from crmkit.plan import Balance, Status
 from crmkit.preview import Also, RecordDetail, RowFilter
 from crmkit.staging import Column
 from crmkit.ui import backups, markup
 from crmkit.ui.decisions import DecisionList, RowDecisions, ShownDecisions
 from crmkit.ui.desk import Desk, Panel, button
-from crmkit.ui.handling import NoticeLevel
+from crmkit.ui.handling import NoticeLevel, Progress
 from crmkit.ui.history import History
 from crmkit.ui.widgets import (
     Chip,
@@ -106,6 +107,7 @@ class PreviewPanel(Panel):
         self._grid_columns: list[GridColumn] = []
         self._filters: dict[str, FilterChips] = {}
         self._preview: Preview | None = None
+        self._shown_of = ""
         self._timer: threading.Timer | None = None
         self._focus: int | None = None
 
@@ -113,12 +115,42 @@ class PreviewPanel(Panel):
         return self.desk.session.step == "result"
 
     def show(self) -> None:
-        """Make the preview, unless the one there is still right, and show it."""
-        self._really.children = []
+        """Make the preview, unless the one there is still right, and show it.
+
+        Where others wrote to the CRM since the one on the screen was made, say what, and ask first.
+        """
         session = self.desk.session
-        self.desk.run(
-            lambda progress: session.preview(progress=progress), self._shown, ended=self._not_shown
+        on_screen = self._preview is not None and self._shown_of == session.id
+
+        def work(progress: Progress) -> Preview | Meanwhile:
+            since = session.meanwhile(progress=progress) if on_screen else None
+            return since or session.preview(progress=progress)
+
+        def done(found: Preview | Meanwhile) -> None:
+            if isinstance(found, Meanwhile):
+                self._ask_to_go_on(found)
+            else:
+                self._shown(found)
+
+        self._really.children = []
+        self.desk.run(work, done, ended=self._not_shown)
+
+    def _ask_to_go_on(self, since: Meanwhile) -> None:
+        """Say what others wrote, before the preview on the screen is taken away."""
+        session = self.desk.session
+
+        def go_on() -> None:
+            self._preview = None
+            self.show()
+
+        self._import.disabled = True
+        lines = [markup.paragraph(line) for line in since.told(session.schema)]
+        question = backups.ask(
+            "The CRM changed since this preview was made. Go on with a new one?",
+            button("Make the preview anew", go_on, self.desk, primary=True),
+            button("Not now", self._close, self.desk),
         )
+        self._really.children = [w.HTML("".join(lines)), question]
 
     def leave_out(self, row_no: int, *, left_out: bool) -> None:
         """Leave a row out, or take it in again; the preview follows after a short pause."""
@@ -144,7 +176,7 @@ class PreviewPanel(Panel):
             self._balance.value = markup.paragraph("There is no preview yet.")
 
     def _shown(self, preview: Preview) -> None:
-        self._preview = preview
+        self._preview, self._shown_of = preview, self.desk.session.id
         self._balance.value = _balance_table(preview)
         self._show_chips(preview)
         self._decisions.show()

@@ -44,7 +44,7 @@ class Wizard:
         self.desk.on_change = self._refresh
         self.desk.go = self.go
         self.desk.resume = self.resume
-        self._home = HomePanel(self.desk, start=self.start, resume=self.resume, look=self._look)
+        self._home = HomePanel(self.desk, start=self.start, resume=self._resume, look=self._look)
         self._panels: dict[str, Panel] = {
             "source": SourcePanel(self.desk),
             "mapping": MappingPanel(self.desk),
@@ -92,7 +92,7 @@ class Wizard:
     def home(self) -> None:
         """Show the Home screen."""
         self._leave()
-        self.desk.session = None
+        self._let_go()
         self._location.set(**{"import": None})
         self._home.show()
         self._screen.children = [self._home.widget]
@@ -103,9 +103,12 @@ class Wizard:
         self.desk.message.clear()
         self._take(self.desk.workspace.new_import())
 
-    def resume(self, import_id: str) -> None:
+    def resume(self, import_id: str, *, take_over: bool = False) -> None:
         """Take an import up where it was left."""
-        self._take(self.desk.workspace.open_import(import_id))
+        self._take(self.desk.workspace.open_import(import_id, take_over=take_over))
+
+    def _resume(self, import_id: str, take_over: bool) -> None:  # noqa: FBT001  Home's callback
+        self.resume(import_id, take_over=take_over)
 
     def go(self, step: str) -> None:
         """Show a step, when all steps before it are done."""
@@ -124,7 +127,14 @@ class Wizard:
             self._panels[self._step].leave()
         self._step = ""
 
+    def _let_go(self) -> None:
+        if self.desk.has_session:
+            self.desk.session.release()
+        self.desk.session = None
+
     def _take(self, session: ImportSession) -> None:
+        if self.desk.has_session and self.desk.session.id != session.id:
+            self._let_go()
         self.desk.session = session
         self._location.set(**{"import": session.id})
         open_steps = self._open_steps()
@@ -166,7 +176,8 @@ class Wizard:
             self._home.show()
             return
         try:
-            self.resume(import_id)
+            # After a reload the kernel of the page before may still run: this page goes on.
+            self.resume(import_id, take_over=True)
         except StorageError as error:
             self._location.set(**{"import": None})
             self.desk.handler.report(error)

@@ -62,6 +62,7 @@ def sample_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     session.decide_cell("company", 3, "company.department", f"{SCRIPT} by hand")
     session.preview()
     session.step = "source"
+    session.release()
     return folder / "workspace"
 
 

@@ -113,7 +113,7 @@ def test_a_known_job_is_one_click_and_its_consequences_are_shown(
     header = page.get_by_role("columnheader", name="Company: Skip, Person: Merge")
     expect(header).to_be_visible(timeout=SLOW)
     newest = Workspace.open(sample_workspace).unfinished()[0]
-    chosen = Workspace.open(sample_workspace).open_import(newest.id).settings
+    chosen = Workspace.open(sample_workspace).open_import(newest.id, take_over=True).settings
     assert {rule.action.value for rule in chosen.rules.values()} == {"replace"}
 
 

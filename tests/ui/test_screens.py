@@ -326,3 +326,35 @@ def test_all_rows_shown_are_decided_at_once_after_a_question(
     (balance,) = preview_panel._preview.balance
     assert preview_panel.desk.session.decision_count() == 3
     assert balance.rows == 4
+
+
+def test_a_preview_that_others_made_stale_says_what_differs(
+    preview_panel: PreviewPanel, tmp_path: Path
+) -> None:
+    """Nothing is imported, and the new preview comes only when it is asked for."""
+    session = preview_panel.desk.session
+    other = session.workspace.new_import()
+    other.load(_file(tmp_path, "other.csv", "Company name,Department\nAcme AS,Moss\n"))
+    company = session.workspace.schema.entity("company")
+    other.settings = other.settings.with_rule(company, action=Action.REPLACE)
+    other.preview()
+    other.commit(back_up=False)
+
+    preview_panel._commit()
+    assert preview_panel.desk.wait(60)
+
+    told, question = preview_panel._really.children
+    assert "Batch 2, other.csv" in told.value
+    assert "Acme AS: " in told.value
+    assert "Oslo → Moss" in told.value
+    assert preview_panel._import.disabled
+    assert session.batch is None
+    assert not session.preview_is_fresh
+
+    anew, _ = question.children[1].children
+    anew.click()
+    assert preview_panel.desk.wait(60)
+
+    assert () == preview_panel._really.children
+    assert session.preview_is_fresh
+    assert not preview_panel._import.disabled

@@ -1,0 +1,221 @@
+"""Many processes import and undo on one workspace; then the log is run again, one batch after the other.
+
+What eight processes made at the same time must be, cell for cell, what one makes that does the same
+batches in the order of their numbers.
+"""
+
+from __future__ import annotations
+
+import csv
+import random
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from crmkit.batches import BatchKind
+from crmkit.entities import COMPANY, PERSON
+from crmkit.errors import SettingsError, StalePlanError
+from crmkit.mapping import Mapping
+from crmkit.settings import Action, Settings
+from crmkit.workspace import ImportSession, Workspace
+from tests.crash.checks import faults, tables
+from tests.crash.children import Child
+
+_HEADER: Final = (
+    "Company name",
+    "Number",
+    "City",
+    "Telephone",
+    "First name",
+    "Last name",
+    "E-mail",
+)
+_CITIES: Final = ("Oslo", "Bergen", "Utrecht", "Lund", "")
+_NAMES: Final = ("Acme", "Beta", "Gamma", "Delta")
+_FIRST: Final = ("Ann", "Bo", "Cas", "Dea")
+_LAST: Final = ("Hansen", "Berg", "de Vries")
+_COMPANIES: Final = 30
+_UNDOES: Final = 0.25
+
+_TRIES: Final = 200
+
+
+@dataclass
+class Together:
+    """What came of it.
+
+    Attributes:
+        done: What the processes that were not killed told.
+        kinds: Batches in the log, by kind.
+    """
+
+    done: Counter[str]
+    kinds: dict[str, int]
+    faults: list[str]
+    killed: int = 0
+
+
+def together(folder: Path, *, seed: int, processes: int, each: int, kills: int = 0) -> Together:
+    """Let processes work on one workspace, kill some and start others in their place, and replay.
+
+    Args:
+        each: Imports and undos of each process.
+        kills: How many are killed.
+    """
+    chosen = random.Random(seed)
+    temporary = folder / "temporary"
+    temporary.mkdir(parents=True)
+
+    def start(number: int, work: Callable[[], Any]) -> Child:
+        return Child(work, folder / f"answer-{number}.json", temporary)
+
+    def worker(number: int) -> Child:
+        return start(number, lambda: work(folder, 1000 * seed + number, each))
+
+    start(0, lambda: prepare(folder)).answer()
+    children = [worker(number) for number in range(1, processes + 1)]
+    ended: list[Child] = []
+    for number in range(processes + 1, processes + kills + 1):
+        time.sleep(chosen.uniform(1, 4))
+        victim = children.pop(chosen.randrange(len(children)))
+        victim.kill()
+        children.append(worker(number))
+        ended.append(victim)
+    done = sum((Counter(child.answer()) for child in children), Counter[str]())
+    told = start(0, lambda: replay(folder)).answer()
+    return Together(done, told["kinds"], told["faults"], sum(c.was_killed for c in ended))
+
+
+def prepare(folder: Path) -> None:
+    """Make a workspace that holds most of the companies."""
+    workspace = Workspace.create(folder / "workspace")
+    path = folder / "start.csv"
+    _write(path, [_row(random.Random(1), number) for number in range(_COMPANIES - 5)])
+    _imported(workspace, path, _by_number(Settings(), Action.MERGE), Counter())
+
+
+def work(folder: Path, seed: int, count: int) -> dict[str, int]:
+    """Import and undo a number of times beside others.
+
+    Returns:
+        What was done, and how often a preview had to be made anew because of others.
+    """
+    chosen = random.Random(seed)
+    workspace = Workspace.open(folder / "workspace")
+    done: Counter[str] = Counter()
+    for number in range(count):
+        if chosen.random() < _UNDOES:
+            _undo(workspace, chosen, done)
+            continue
+        path = folder / f"file-{seed}-{number}.csv"
+        numbers = [chosen.randrange(_COMPANIES) for _ in range(chosen.randint(1, 6))]
+        _write(path, [_row(chosen, company) for company in numbers])
+        action = chosen.choice([Action.MERGE, Action.REPLACE])
+        settings = Settings(blanks_clear=action is Action.REPLACE and chosen.random() < 0.3)
+        _imported(workspace, path, _by_number(settings, action), done)
+    return dict(done)
+
+
+def _by_number(settings: Settings, action: Action) -> Settings:
+    return settings.with_rule(COMPANY, match_key="number", action=action).with_rule(
+        PERSON, match_key="email", action=action
+    )
+
+
+def _imported(
+    workspace: Workspace, path: Path, settings: Settings, done: Counter[str]
+) -> ImportSession:
+    session = workspace.new_import()
+    session.load(path)
+    session.settings = settings
+    for _ in range(_TRIES):
+        session.preview()
+        try:
+            session.commit()
+        except StalePlanError:
+            since = session.meanwhile()
+            assert since is not None, "a stale plan without a word of what differs"
+            assert since.batches, "nothing but batches is written here"
+            done["previews made anew"] += 1
+            continue
+        done["imports"] += 1
+        return session
+    raise AssertionError("others were always faster")
+
+
+def _undo(workspace: Workspace, chosen: random.Random, done: Counter[str]) -> None:
+    """Take a batch back, also one that took another back."""
+    for _ in range(_TRIES):
+        standing = [b.id for b in workspace.batches() if b.undone_by is None and b.id > 1]
+        if not standing:
+            return
+        batch = chosen.choice(standing)
+        try:
+            workspace.undo(batch)
+        except StalePlanError:
+            done["undos made anew"] += 1
+            continue
+        except SettingsError:
+            done["undos with nothing to undo"] += 1
+            return
+        done["undos"] += 1
+        return
+
+
+def replay(folder: Path) -> dict[str, Any]:
+    """Do all batches again in a workspace of its own, in the order of their numbers.
+
+    Returns:
+        How many there are of each kind, and what differs.
+    """
+    told = Workspace.open(folder / "workspace")
+    again = Workspace.create(folder / "again")
+    log = told.log().sort_values("batch")
+    for row in log.to_dict("records"):
+        _repeat(again, folder, row)
+    found = faults(folder / "workspace") + _differences(told, again)
+    return {"kinds": dict(Counter(str(kind) for kind in log["kind"])), "faults": found}
+
+
+def _repeat(workspace: Workspace, folder: Path, row: dict[str, Any]) -> None:
+    if row["kind"] == BatchKind.UNDO:
+        batch = workspace.undo(int(row["undoes"]), back_up=False)
+    else:
+        session = workspace.new_import()
+        session.load(folder / row["source"])
+        session.mapping = Mapping.model_validate_json(row["mapping"])
+        session.settings = Settings.model_validate_json(row["settings"])
+        session.preview()
+        batch = session.commit(back_up=False)
+    assert batch.id == row["batch"], (batch.id, row["batch"])
+
+
+def _differences(told: Workspace, again: Workspace) -> list[str]:
+    found = []
+    with told.reading() as first, again.reading() as second:
+        for (table, rows), (_, others) in zip(tables(first), tables(second), strict=True):
+            ours, theirs = Counter(map(repr, rows)), Counter(map(repr, others))
+            found += [f"{table}: only with others: {row}" for row in sorted(ours - theirs)[:3]]
+            found += [f"{table}: only alone: {row}" for row in sorted(theirs - ours)[:3]]
+    return found
+
+
+def _row(chosen: random.Random, company: int) -> tuple[str, ...]:
+    person = chosen.randrange(len(_FIRST))
+    return (
+        f"{_NAMES[company % len(_NAMES)]} {company} AS",
+        f"N{company:03}",
+        chosen.choice(_CITIES),
+        chosen.choice(("", f"2233{chosen.randrange(10):04}")),
+        _FIRST[person],
+        chosen.choice(_LAST),
+        f"p{person}@company{company}.example",
+    )
+
+
+def _write(path: Path, rows: list[tuple[str, ...]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([_HEADER, *rows])
