@@ -35,6 +35,7 @@ class OutlookService(Service):
         before_page: Number of a page of contacts, from 1 -> what is answered instead, once each.
         valid: The tokens that are accepted; empty it to let a sign-in end.
         refreshing: Whether a sign-in can be renewed.
+        names_default: Whether the default folder can be asked for its name.
         expires_in: Seconds that a code can be used.
         on_page: Called with the number of each page of contacts, before it is answered.
     """
@@ -47,6 +48,7 @@ class OutlookService(Service):
         self.before_page: dict[int, list[Answer]] = {}
         self.valid: set[str] = set()
         self.refreshing = True
+        self.names_default = True
         self.expires_in = 900
         self.on_page: Callable[[int], None] = lambda _: None
         self._issued = 0
@@ -70,6 +72,8 @@ class OutlookService(Service):
             return self._token(asked)
         if asked.bearer not in self.valid:
             return _error(401, "InvalidAuthenticationToken", "Lifetime validation failed.")
+        if asked.path == "/v1.0/me/contacts":
+            return self._contacts(asked, self.root)
         if asked.path.startswith(_ME):
             return self._graph(asked)
         return _error(404, "ResourceNotFound", f"Resource not found: {asked.path}")
@@ -147,7 +151,7 @@ class OutlookService(Service):
         if rest == [""]:
             return self._listed(asked, _folders(self.root), "contactFolders")
         folder = self._find(rest[0])
-        if folder is None:
+        if folder is None or (rest == ["contacts"] and not self.names_default):
             return _error(404, "ErrorItemNotFound", "The specified object was not found.")
         if rest[1:] == ["contacts"]:
             return self._contacts(asked, folder)

@@ -199,6 +199,17 @@ def test_all_folders_are_listed_with_their_counts(service: OutlookService) -> No
     ] == found
 
 
+def test_a_default_folder_that_is_not_named_is_called_contacts(
+    service: OutlookService, tmp_path: Path
+) -> None:
+    service.root.name, service.names_default = "Kontakter", False
+
+    outlook = signed_in()
+
+    assert ("Contacts", 3) == (outlook.folders()[0].path, outlook.folders()[0].count)
+    assert 3 == outlook.fetch(["Contacts"], tmp_path / "contacts.jsonl")
+
+
 def test_all_pages_of_the_chosen_folders_are_fetched(
     service: OutlookService, tmp_path: Path
 ) -> None:

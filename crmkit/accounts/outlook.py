@@ -47,8 +47,8 @@ _ADDRESS: Final = "https://graph.microsoft.com/v1.0"
 
 _SCOPES: Final = ["Contacts.Read"]
 _PAGE: Final = 100
-_DEFAULT: Final = "contacts"
-"""How Graph calls the folder that every account has."""
+_DEFAULT: Final = "me/contacts"
+"""The contacts of the folder that every account has, and which no list of folders names."""
 
 # An ID of Outlook's changes when a contact is moved; one of this kind stays.
 _HEADERS: Final = {"Prefer": 'IdType="ImmutableId"'}
@@ -108,11 +108,12 @@ class Folder:
     """A folder of contacts.
 
     Attributes:
+        link: Where its contacts are.
         path: Its name with those above it: "Contacts/Customers".
         count: How many contacts are directly in it; None when the service does not say.
     """
 
-    id: str
+    link: str
     path: str
     count: int | None
 
@@ -235,11 +236,9 @@ class Outlook:
             SourceError: The service cannot be reached, or refuses.
         """
         progress(0.0, "Looking for folders")
-        default = self._web.get(f"me/contactFolders/{_DEFAULT}", progress)
-        name = str(default.get("displayName") or "Contacts")
-        found = [self._folder(str(default.get("id") or _DEFAULT), name, progress)]
-        found += self._folders_in("me/contactFolders", name, {found[0].id}, progress)
-        return tuple(found)
+        default_id, name = self._default(progress)
+        inside = self._folders_in("me/contactFolders", name, {default_id}, progress)
+        return self._folder(_DEFAULT, name, progress), *inside
 
     def fetch(self, folders: Sequence[str], target: Path, progress: Progress = no_progress) -> int:
         """Write the contacts of some folders to a file, and say how many there are.
@@ -257,8 +256,7 @@ class Outlook:
         done = 0
         with writing(target) as file:
             for folder in chosen:
-                link = f"me/contactFolders/{folder.id}/contacts"
-                for answer in self._pages(link, {"$top": str(_PAGE)}, progress):
+                for answer in self._pages(folder.link, {"$top": str(_PAGE)}, progress):
                     write_answer(file, {FOLDER: folder.path, **answer})
                     done += len(answer["value"])
                     progress(
@@ -288,18 +286,27 @@ class Outlook:
                     continue
                 seen.add(folder_id)
                 name = str(item.get("displayName") or "(no name)")
-                found = self._folder(folder_id, f"{above}/{name}", progress)
-                yield found
-                inside = f"me/contactFolders/{folder_id}/childFolders"
-                yield from self._folders_in(inside, found.path, seen, progress)
+                whole, path = f"me/contactFolders/{folder_id}", f"{above}/{name}"
+                yield self._folder(f"{whole}/contacts", path, progress)
+                yield from self._folders_in(f"{whole}/childFolders", path, seen, progress)
 
-    def _folder(self, folder_id: str, path: str, progress: Progress) -> Folder:
+    def _default(self, progress: Progress) -> tuple[str, str]:
+        """ID and name of the folder that every account has; not every account tells them."""
+        try:
+            found = self._web.get("me/contactFolders/contacts", progress)
+        except SignInError:
+            raise
+        except SourceError:
+            log.info("the default folder is not named", exc_info=True)
+            found = {}
+        return text(found, "id"), text(found, "displayName") or "Contacts"
+
+    def _folder(self, link: str, path: str, progress: Progress) -> Folder:
         progress(0.0, f"Looking into {path}")
-        link = f"me/contactFolders/{folder_id}/contacts"
         counted = self._web.get(
             link, progress, {"$top": "1", "$select": "id", "$count": "true"}
         ).get("@odata.count")
-        return Folder(folder_id, path, counted if isinstance(counted, int) else None)
+        return Folder(link, path, counted if isinstance(counted, int) else None)
 
     def _pages(
         self, link: str, params: dict[str, str], progress: Progress
