@@ -65,7 +65,7 @@ _T = TypeVar("_T")
 NOTE_BELOW: Final = "looks like a note or a total below the table"
 """Why a row at the end is set aside."""
 
-_OWN_ENCODING: Final = (SourceKind.SPREADSHEET, SourceKind.XML)
+_OWN_ENCODING: Final = (SourceKind.SPREADSHEET, SourceKind.XML, SourceKind.XCARD)
 """Files that say themselves what encoding they are in."""
 
 _LANDING: Final = name("staged_landing")
@@ -343,6 +343,8 @@ def _land_delimited(
 def _land_contacts(
     db: Database, source: Source, layout: Layout, folder: Path, progress: Progress
 ) -> Landed:
+    if source.kind is SourceKind.XCARD:
+        source = business_xml.as_lines(source, folder, lambda f, t: progress(0.3 * f, t))
     written = address_book.write_text(
         source,
         header_row=layout.header_row,

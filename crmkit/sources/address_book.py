@@ -26,6 +26,7 @@ WITHOUT_HEADERS: Final = (
     SourceKind.GRAPH,
     SourceKind.PEOPLE,
     SourceKind.PST,
+    SourceKind.XCARD,
 )
 """What has contacts and no row of headers."""
 
@@ -179,6 +180,8 @@ def _rows(
             yield from _of_cards(vcard.read_cards(source.path, found, on_bytes), found)
         case SourceKind.JCARD:
             yield from _of_cards(jcard.read_cards(source.path, found), found)
+        case SourceKind.XCARD:
+            yield from _of_cards(jcard.read_lines(source.path, found, on_bytes), found)
         case SourceKind.LDIF:
             for record in ldif.read_records(source.path, on_bytes):
                 contact, reason = ldif.contact_of(record)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,8 +19,10 @@ from crmkit.sources.model import Progress, Sheet, Source, SourceKind
 from crmkit.sources.spreadsheet import LIMITS, Limits
 
 _STATED: Final = re.compile(r"\s*<\?xml[^>]*?\bencoding\s*=\s*[\"']([\w.-]+)")
-_BEGINS: Final = re.compile(r"\s*<(\?xml|!--|!DOCTYPE|([\w.-]+:)?(AuditFile|auditfile|JPK)[\s>])")
-_KNOWN: Final = "SAF-T, XAF, JPK and UBL"
+_BEGINS: Final = re.compile(
+    r"\s*<(\?xml|!--|!DOCTYPE|([\w.-]+:)?(AuditFile|auditfile|JPK|vcards?)[\s>])"
+)
+_KNOWN: Final = "SAF-T, XAF, JPK, UBL and xCard"
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,17 @@ def inspect(
     """
     encoding, note = _encoding(path, encoding, country)
     found = _run(path, limits, lambda _: None, encoding=encoding)
+    notes = (note,) if note else ()
+    if found["program"] == "vCard" and found["tables"]:
+        return Source(
+            path,
+            SourceKind.XCARD,
+            found["description"],
+            (Sheet("", visible=True, rows=0, columns=0),),
+            encoding,
+            notes=notes,
+            program=found["program"],
+        )
     sheets = tuple(
         Sheet(
             table["name"],
@@ -73,7 +86,7 @@ def inspect(
         found["description"],
         sheets,
         encoding,
-        notes=(note,) if note else (),
+        notes=notes,
         program=found["program"],
     )
 
@@ -104,6 +117,22 @@ def write_text(
         rejected=done["rejected"],
         notes=(source.description, *done["notes"]),
     )
+
+
+def as_lines(
+    source: Source, folder: Path, progress: Progress, *, limits: Limits = LIMITS
+) -> Source:
+    """The contacts of an xCard file as jCards, one a line."""
+    cards = folder / "cards.jsonl"
+    _run(
+        source.path,
+        limits,
+        lambda share: progress(share, "Reading the contacts"),
+        kind="cards",
+        encoding=source.encoding,
+        target=str(cards),
+    )
+    return replace(source, path=cards)
 
 
 def _run(path: Path, limits: Limits, report: Any, **task: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -50,6 +50,14 @@ def read_cards(path: Path, found: Found) -> Iterator[Card]:
             yield _read_card(number, card, found)
         except RecursionError:
             yield Card(number, reason="it is nested too deeply")
+
+
+def read_lines(path: Path, found: Found, on_bytes: Callable[[int], None]) -> Iterator[Card]:
+    """All cards of a file of our own that has one on each line, whatever its size."""
+    with path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, start=1):
+            on_bytes(len(line))
+            yield _read_card(number, json.loads(line), found)
 
 
 def _read_card(number: int, card: Any, found: Found) -> Card:

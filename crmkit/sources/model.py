@@ -30,6 +30,7 @@ class SourceKind(StrEnum):
     LDIF = "ldif"
     GOOGLE = "google"
     XML = "xml"
+    XCARD = "xcard"
     GRAPH = "graph"
     PEOPLE = "people"
     PST = "pst"

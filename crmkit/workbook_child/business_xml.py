@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from crmkit.workbook_child import elements, parties
+from crmkit.workbook_child import elements, parties, xcard
 from crmkit.workbook_child.elements import Element, Facts, Format, Reader, walk
 from crmkit.workbook_child.jpk import JPK
 from crmkit.workbook_child.parties import OTHER_NAMES, SEEN, Found, Row
@@ -38,6 +38,8 @@ def format_of(root: str, namespace: str) -> Format:
         FaultError: It is none that is known.
     """
     known = {"AuditFile": SAFT, "auditfile": XAF, "JPK": JPK}
+    if namespace == xcard.NAMESPACE:
+        return xcard.XCARD
     if namespace.startswith(NAMESPACE):
         return CATALOGUE if root == "Catalogue" else UBL
     if root not in known:
@@ -109,6 +111,12 @@ def write(task: Task) -> dict[str, Any]:
         "present": present,
         "notes": [*gathered.notes(present), *found.notes()],
     }
+
+
+def write_cards(task: Task) -> dict[str, Any]:
+    """Write the contacts of an xCard file as jCards."""
+    with _reader(task) as reader:
+        return {"present": xcard.write_cards(reader, Facts(), Path(task.target))}
 
 
 @dataclass

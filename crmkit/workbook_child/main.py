@@ -37,6 +37,9 @@ def main() -> None:
         if task.kind == "business":
             say(result=business_xml.write(task) if task.target else business_xml.inspect(task))
             return
+        if task.kind == "cards":
+            say(result=business_xml.write_cards(task))
+            return
         if task.kind == "outlook":
             say(result=outlook_data.write(task))
             return

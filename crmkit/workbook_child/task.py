@@ -24,7 +24,7 @@ class Task:
 
     Attributes:
         kind: "workbook", "html", "xml" for Excel 2003 XML, "business" for audit files and the like,
-            or "outlook" for Outlook data files.
+            "cards" for the contacts of one, or "outlook" for Outlook data files.
         sparse: Read only the cells that are there, slowly; for a sheet with cells far apart.
         encoding: Of a web page that does not say it; what an XML file is in, whatever it states.
         sheet, header_row, header_rows, target: To write the rows of this sheet below its headers to
