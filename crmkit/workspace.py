@@ -1509,6 +1509,8 @@ class ImportSession:
             (item.holds for item in source.sheets if item.name == layout.sheet and item.holds),
             self.subject,
         )
+        if source.keyed and not self.settings.rules and self._knows_keys():
+            self._suggest_keyed()
         return staged
 
     def load_outlook(
@@ -1679,6 +1681,27 @@ class ImportSession:
             )
             there = db.value(sql("select count(*) from crm.company where deleted_at is null"))
         return bool(there and not known)
+
+    def _knows_keys(self) -> bool:
+        """Whether the CRM knows keys of the same books, or is empty.
+
+        Else its companies are found by name first, and get their keys by that.
+        """
+        keys = {f"{entity.id}.erp_key" for entity in self.schema.entities}
+        columns = {column.column for column in self.mapping.columns if column.target in keys}
+        samples = [c.samples[0] for c in self.staged.columns if c.id in columns and c.samples]
+        books = [f"{sample.partition(':')[0]}:" for sample in samples]
+        with self.workspace.reading() as db:
+            return bool(
+                db.value(
+                    sql(
+                        "select not exists (from crm.company where deleted_at is null)"
+                        " or exists (from crm.external_key where deleted_at is null"
+                        " and list_contains({books}, split_part(value, ':', 1) || ':'))",
+                        books=books,
+                    )
+                )
+            )
 
     def _suggest_keyed(self) -> None:
         """Recognise records by the ERP's keys, and let the ERP overwrite."""

@@ -397,14 +397,27 @@ def test_an_audit_file_is_imported_and_updated_by_its_keys(
     )
 
 
+def test_companies_of_ones_own_get_their_keys_by_name_first(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    """Then they are known by key, whatever they are called."""
+    own = tmp_path / "own.csv"
+    own.write_text("Company name;City\nKystkafeen;Bodø\nOther;Oslo\n", encoding="utf-8")
+    imported(workspace, own)
+
+    first = imported(workspace, AUDIT)
+    text = AUDIT.read_text(encoding="utf-8").replace("Kystkafeen", "Kystkafeen Bodø")
+    second = imported(workspace, write(tmp_path, text))
+
+    assert (1, 1) == (first["company"]["new"], first["company"]["changed"])
+    assert (0, 1) == (second["company"]["new"], second["company"]["changed"])
+
+
 def imported(workspace: Workspace, path: Path, sheet: str | None = None) -> Any:
-    """Import with the mapping that is suggested, by ERP key; what was written."""
+    """Import with the mapping that is and settings that are suggested; what was written."""
     session = workspace.new_import()
     session.load(path, sheet=sheet)
     assert () == session.settings_faults()
-    session.settings = session.settings.with_rule(
-        COMPANY, match_key="erp_key", action=Action.REPLACE
-    )
     session.preview()
     assert 0 == session.held_back()
     return session.commit(back_up=False).written

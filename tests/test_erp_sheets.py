@@ -11,9 +11,7 @@ import pytest
 from crmkit import sources
 from crmkit.crm import Preferences
 from crmkit.database import Database
-from crmkit.entities import COMPANY, PERSON
 from crmkit.samples import SAMPLES
-from crmkit.settings import Action
 from crmkit.staging import StagedTable
 from crmkit.workspace import Workspace
 from tests.landing import land, rows
@@ -33,14 +31,9 @@ def table(db: Database, path: Path, sheet: str | None = None) -> tuple[StagedTab
 
 
 def imported(workspace: Workspace, sheet: str, path: Path = BOOK) -> dict[str, dict[str, int]]:
-    """Import a sheet with the mapping that is suggested, by ERP key; what was written."""
+    """Import a sheet with the mapping and settings that are suggested; what was written."""
     session = workspace.new_import()
     session.load(path, sheet=sheet)
-    for entity in (COMPANY, PERSON):
-        if any(column.target == f"{entity.id}.erp_key" for column in session.mapping.columns):
-            session.settings = session.settings.with_rule(
-                entity, match_key="erp_key", action=Action.REPLACE
-            )
     session.preview()
     assert 0 == session.held_back()
     return session.commit(back_up=False).written

@@ -88,6 +88,7 @@ def inspect(
         encoding,
         notes=notes,
         program=found["program"],
+        keyed=True,
     )
 
 

@@ -153,6 +153,7 @@ def as_erp_workbook(source: Source) -> Source | None:
         source,
         sheets=sheets,
         program=PROGRAM,
+        keyed=True,
         description=f"{PROGRAM} with a sheet for each kind of actor",
     )
 

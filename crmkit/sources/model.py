@@ -69,6 +69,7 @@ class Source:
         member: The file inside a zip that is read; its sheets are all that could be.
         markup: A spreadsheet is a web page ("html") or Excel 2003 XML ("xml").
         password: Opens a protected workbook; it is kept nowhere.
+        keyed: Its records have keys of the books or the ERP that they come from.
     """
 
     path: Path
@@ -83,6 +84,7 @@ class Source:
     member: str = ""
     markup: str = ""
     password: str = field(default="", repr=False)
+    keyed: bool = False
 
 
 @dataclass(frozen=True)
