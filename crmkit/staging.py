@@ -646,8 +646,9 @@ def _notes_on_layout(source: Source, layout: Layout) -> list[str]:
             for sheet in others
         ]
         notes.append(f"other sheets are not read: {some(listed, 10)}")
-    if source.member and len(source.sheets) > 1:
-        unread = [sheet.name for sheet in source.sheets if sheet.name != source.member]
+    # Tables of an audit file are counted, and told above.
+    unread = [s.name for s in source.sheets if s.name != source.member and not s.rows]
+    if source.member and unread:
         notes.append(f"{source.member} is read; not read are: {some(unread, 10)}")
     return notes
 

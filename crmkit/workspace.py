@@ -1687,17 +1687,20 @@ class ImportSession:
 
         Else its companies are found by name first, and get their keys by that.
         """
-        keys = {f"{entity.id}.erp_key" for entity in self.schema.entities}
+        # A product's key is a field of its own, and known within its price list.
+        keys = ("company.erp_key", "person.erp_key")
         columns = {column.column for column in self.mapping.columns if column.target in keys}
         samples = [c.samples[0] for c in self.staged.columns if c.id in columns and c.samples]
-        books = [f"{sample.partition(':')[0]}:" for sample in samples]
+        books = [sample.partition(":")[0] for sample in samples]
+        if not books:
+            return False
         with self.workspace.reading() as db:
             return bool(
                 db.value(
                     sql(
                         "select not exists (from crm.company where deleted_at is null)"
                         " or exists (from crm.external_key where deleted_at is null"
-                        " and list_contains({books}, split_part(value, ':', 1) || ':'))",
+                        " and list_contains({books}, split_part(value, ':', 1)))",
                         books=books,
                     )
                 )
