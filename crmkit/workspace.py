@@ -1671,16 +1671,7 @@ class ImportSession:
         asked = self.erp_request
         if asked is None or self.subject != "company":
             return False
-        with self.workspace.reading() as db:
-            known = db.value(
-                sql(
-                    "select count(*) from crm.external_key"
-                    " where starts_with(value, {prefix}) and deleted_at is null",
-                    prefix=f"{asked.connection}:",
-                )
-            )
-            there = db.value(sql("select count(*) from crm.company where deleted_at is null"))
-        return bool(there and not known)
+        return not self._knows([asked.connection])
 
     def _knows_keys(self) -> bool:
         """Whether the CRM knows keys of the same books, or is empty.
@@ -1692,16 +1683,21 @@ class ImportSession:
         columns = {column.column for column in self.mapping.columns if column.target in keys}
         samples = [c.samples[0] for c in self.staged.columns if c.id in columns and c.samples]
         books = [sample.partition(":")[0] for sample in samples]
-        if not books:
-            return False
+        return bool(books) and self._knows(books)
+
+    def _knows(self, systems: list[str]) -> bool:
+        """Whether the CRM knows companies or persons by the keys of some systems, or is empty."""
         with self.workspace.reading() as db:
             return bool(
                 db.value(
                     sql(
-                        "select not exists (from crm.company where deleted_at is null)"
-                        " or exists (from crm.external_key where deleted_at is null"
-                        " and list_contains({books}, split_part(value, ':', 1)))",
-                        books=books,
+                        """
+                        select not exists (from crm.company where deleted_at is null) or exists (
+                            from crm.external_key as k, unnest({systems}) as s (system)
+                            where k.deleted_at is null and starts_with(k.value, s.system || ':')
+                        )
+                        """,
+                        systems=systems,
                     )
                 )
             )
