@@ -180,7 +180,7 @@ def make_cell_table(db: Database, cells: Cells) -> None:
     db.run(
         sql(
             """
-            create or replace table cell as
+            create or replace temp table cell as
             select raw.row_no, raw.iso, {suspect} as suspect {values}
             from (select raw.* {faults} from ({raw}) as raw) as raw {joins}
             """,
@@ -491,6 +491,8 @@ def make_list_values(db: Database, cells: Cells) -> None:
         if cell.target.field.type is FieldType.LIST
     ] or [sql("select '' as list, '' as text where false")]
     _make_given_items(db, cells)
+    # A table of its own: in one statement, what is asked of each text is asked of each cell.
+    db.run(sql("create or replace temp table said as {texts}", texts=join(" union all ", texts)))
     db.run(
         sql(
             """
@@ -499,14 +501,13 @@ def make_list_values(db: Database, cells: Cells) -> None:
                 coalesce(given.name, t.text) as name
             from (
                 select distinct list, text, {alias} as alias
-                from ({texts})
+                from said
                 where length(text) <= {longest} and not list_contains({errors}, upper(text))
             ) as t
             left join given_item as given on given.list = t.list and given.alias = t.alias
             """,
             alias=transforms.name_key(sql("text")),
             given_alias=transforms.name_key(sql("given.name")),
-            texts=join(" union all ", texts),
             longest=_LONGEST_ITEM,
             errors=transforms.ERROR_CELLS,
         )

@@ -65,7 +65,8 @@ NO: Final = [
     "non",
 ]
 
-_SPACES: Final = " \t\r\n\u00a0\u200b\ufeff"
+_HIGH_SPACES: Final = "\u00a0\u200b\ufeff"
+_SPACES: Final = f" \t\r\n{_HIGH_SPACES}"
 
 # Small words that belong to the last name, in the languages of the six countries.
 PARTICLES: Final = r"(?:van|von|de|der|den|het|ter|ten|te|la|le|du|af|av|zu|zum|zur|'t|op|in)"
@@ -202,11 +203,14 @@ def currency_clash(cell: Query, currency: Query) -> Query:
 
 def cleaned(cell: Query) -> Query:
     """A cell without surrounding spaces (no-break ones too); null when nothing is left."""
-    # Trimming a set of characters costs ten times as much as seeing that there is nothing to trim.
+    # Trimming costs ten times as much as seeing that there is nothing to trim, and so does a pattern.
+    begins = [sql("{cell} < '!'", cell=cell)]
+    begins += [sql("starts_with({cell}, {space})", cell=cell, space=space) for space in _HIGH_SPACES]
+    ends = [sql("ends_with({cell}, {space})", cell=cell, space=space) for space in _SPACES]
     return sql(
-        "nullif(case when regexp_matches({cell}, {edges}) then trim({cell}, {spaces}) else {cell} end, '')",
+        "nullif(case when {edges} then trim({cell}, {spaces}) else {cell} end, '')",
         cell=cell,
-        edges=f"^[{_SPACES}]|[{_SPACES}]$",
+        edges=join(" or ", (*begins, *ends)),
         spaces=_SPACES,
     )
 
