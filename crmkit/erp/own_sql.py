@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Final
 
 import sqlglot
@@ -29,6 +30,8 @@ def checked(text: str, dialect: str) -> str:
     Raises:
         SourceError: It is not one SELECT, or writes.
     """
+    # It warns of statements that it does not know, with their text; they are refused below.
+    logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
     try:
         statements = [
             parsed for parsed in sqlglot.parse(text, read=DIALECTS.get(dialect, "")) if parsed
