@@ -332,6 +332,15 @@ def test_a_table_that_cannot_be_done_without_is_told(workspace: Workspace, make:
         workspace.erp.find(ask())
 
 
+@pytest.mark.parametrize("gone", ["id integer, name text, parent_id", "name text, parent_id"])
+def test_a_key_or_name_that_is_gone_is_told(workspace: Workspace, make: Make, gone: str) -> None:
+    workspace.erp.add("ERP", make(ODOO))
+    make(ODOO.replace(gone, gone.replace("id integer", "no integer").replace("name", "title")))
+
+    with pytest.raises(SourceError, match="lack what its actors are known by"):
+        workspace.erp.find(ask())
+
+
 def test_every_query_is_written_for_every_database() -> None:
     """Whatever a system runs on, its queries can be put into that database's words."""
     for system in systems.systems():

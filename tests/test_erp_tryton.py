@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import csv
+import sqlite3
+import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,7 +15,7 @@ from crmkit.erp.model import Actors, Request
 from crmkit.errors import CancelledError, CrmkitError, PasswordError, SourceError
 from crmkit.jobs import Exit, Job
 from crmkit.workspace import ImportSession, Workspace
-from tests.erp_servers import PASSWORD, Server, Tryton
+from tests.erp_servers import PASSWORD, SQLITE, Server, Tryton
 from tests.keyrings import MemoryKeyring
 
 NAME = "Our Tryton"
@@ -95,6 +98,22 @@ def test_customers_come_with_their_contact_persons_and_need_no_mapping(
     }.items() <= first.items()
     assert first["Company ERP key"].startswith(f"{NAME}:")
     assert all(column.target for column in session.mapping.columns)
+
+
+def test_a_tryton_without_relations_has_customers_all_the_same(
+    tryton: Tryton, workspace: Workspace
+) -> None:
+    """A module that is not installed has no tables."""
+    with closing(sqlite3.connect(tryton.folder / SQLITE)) as database:
+        database.execute("drop table party_relation")
+        database.execute("drop table party_relation_type")
+    workspace.erp.add(NAME, tryton.url)
+
+    asked = workspace.erp.choices(NAME, Actors.CUSTOMERS)
+    found = workspace.erp.find(ask(), limit=200)
+
+    assert ["parties"] == [item.option.id for item in asked]
+    assert 98 == found.count == len(set(found.keys))
 
 
 def test_the_settings_go_by_the_erps_keys(connected: Workspace) -> None:
@@ -322,3 +341,33 @@ def test_many_rows_are_cancelled_and_nothing_changes(
 
     assert before == session.staged
     assert [session.source_path.name] == [path.name for path in session.upload_folder.iterdir()]
+
+
+@pytest.mark.parametrize(
+    ("fixture", "query"),
+    [
+        (
+            "tryton",
+            (
+                "with recursive n(i) as (select 1 union all select i + 1 from n)"
+                " select count(*) as many from n"
+            ),
+        ),
+        ("tryton_on_postgres", "select pg_sleep(600)"),
+    ],
+    ids=["sqlite", "postgresql"],
+)
+def test_a_query_without_end_is_stopped(
+    request: pytest.FixtureRequest, workspace: Workspace, fixture: str, query: str
+) -> None:
+    """Where no row comes that could ask whether to go on."""
+    there: Tryton = request.getfixturevalue(fixture)
+    workspace.erp.add(NAME, there.url, password=there.password, keep_password=False)
+    session = workspace.new_import()
+    stop = threading.Timer(1.0, session.cancel)
+    stop.start()
+
+    with pytest.raises(CancelledError):
+        session.find_erp(ask(Actors.SQL, sql=query), password=there.password)
+
+    stop.join()

@@ -15,7 +15,6 @@ from crmkit.erp import connections, databases, reading, systems
 from crmkit.erp.databases import Erp
 from crmkit.erp.model import Actors, Connection, Request
 from crmkit.erp.reading import Choices, Found
-from crmkit.erp.systems import System
 from crmkit.errors import SettingsError
 
 
@@ -36,16 +35,6 @@ class ErpBook:
             SettingsError: There is none.
         """
         return connections.find(self.connections(), name)
-
-    def detect(self, url: str, *, password: str = "") -> tuple[tuple[System, str], ...]:
-        """The ERPs, and of each the companies, whose tables a database has.
-
-        Raises:
-            PasswordError, SourceError: It cannot be opened.
-        """
-        bare, inside = connections.take_apart(url)
-        with databases.opened(bare, password or inside or _kept(bare)) as erp:
-            return systems.detect(erp.tables())
 
     def add(
         self,

@@ -130,7 +130,16 @@ class System:
         wanted = Actors.BOTH if actors is Actors.PERSONS else actors
         variants = given.get(wanted.value, [{}])
         parts = [_fitted(Template(given["sql"]).substitute(v), tables, self.name) for v in variants]
-        return _written(parts, dialect)
+        prepared = _written(parts, dialect)
+        who = "product" if actors is Actors.PRODUCTS else "company"
+        needed = {f"{who}__erp_key", f"{who}__name"}
+        if missing := needed - set(prepared.columns):
+            raise SourceError(
+                f"The tables of {self.name} lack what its actors are known by.",
+                where=", ".join(sorted(missing)),
+                mend="This version of it may not be known yet. Use a query of your own.",
+            )
+        return prepared
 
     def option_query(self, option: Option, tables: Tables, dialect: str) -> Prepared | None:
         """The query for an option's values; None where the database does not have it."""
@@ -205,8 +214,6 @@ def _fitted(text: str, tables: Tables, whose: str) -> exp.Query:
             alias = table.alias_or_name
             table.set("this", exp.to_identifier(tables[table.name.casefold()][0], quoted=True))
             table.set("alias", exp.TableAlias(this=exp.to_identifier(alias)))
-    if not any(_has_something(projection) for projection in tree.selects):
-        raise SourceError(f"This database does not have what {whose} has.", where=text[:60])
     return tree
 
 
@@ -235,7 +242,7 @@ def _take_out(table: exp.Table, whose: str) -> None:
         around.pop()
     elif isinstance(around, exp.Subquery):
         around.replace(exp.null())
-    elif table.root().find(exp.Table) is not None and table.find_ancestor(exp.From):
+    else:
         raise SourceError(
             f"This database has no table {table.name}, which {whose} has.",
             where=table.name,
