@@ -42,7 +42,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Answer:
-    """What is answered: JSON, or text as it stands."""
+    """What is answered: JSON, or text as it stands; the status 0 drops the connection."""
 
     status: int
     body: Any = field(default_factory=dict)
@@ -107,6 +107,8 @@ def _handler(service: Service) -> type[BaseHTTPRequestHandler]:
             with service.lock:
                 service.asked.append(asked)
                 given = service.answer(asked)
+            if not given.status:
+                return
             body = given.body if isinstance(given.body, str) else json.dumps(given.body)
             self.send_response(given.status)
             for key, value in {"Content-Type": "application/json", **given.headers}.items():

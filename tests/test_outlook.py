@@ -274,6 +274,29 @@ def test_waiting_can_be_stopped(service: OutlookService, tmp_path: Path) -> None
     assert not list(tmp_path.glob("c.*"))
 
 
+def test_a_connection_that_is_dropped_once_is_made_again(
+    service: OutlookService, tmp_path: Path
+) -> None:
+    service.before_page[2] = [Answer(0)]
+
+    assert 250 == signed_in().fetch(["Contacts/Customers"], tmp_path / "c.jsonl")
+
+
+def test_a_sign_in_that_is_refused_when_it_is_fresh_is_forgotten(
+    service: OutlookService, tmp_path: Path
+) -> None:
+    """Else the next one would be the same, without a word."""
+    outlook = signed_in()
+    service.before_page[1] = [Answer(401, {}), Answer(401, {})]
+
+    with pytest.raises(SignInError, match="has ended"):
+        outlook.fetch(["Contacts"], tmp_path / "c.jsonl")
+
+    shown: list[DeviceCode] = []
+    outlook.sign_in(shown.append)
+    assert 1 == len(shown)
+
+
 def test_a_service_that_stays_busy_is_told(service: OutlookService, tmp_path: Path) -> None:
     service.before_page[1] = [Answer(503, "busy", {"Retry-After": "0"})] * 20
 

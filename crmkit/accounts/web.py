@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import time
@@ -28,6 +29,9 @@ TIMEOUT: Final = (10, 60)
 _TRIES: Final = 8
 _LONGEST_WAIT: Final = 300.0
 _TICK: Final = 0.2
+_AGAIN: Final = 0.5
+"""Seconds before a connection that was dropped is tried a second time."""
+
 _MOST_SAID: Final = 300
 
 
@@ -48,6 +52,9 @@ class SignIn(Protocol):
         Raises:
             SignInError: Nobody is signed in, or not any more.
         """
+
+    def sign_out(self) -> None:
+        """Forget the sign-in."""
 
 
 class Web:
@@ -90,6 +97,8 @@ class Web:
                 continue
             renew = False
             if answer.status_code == 401:
+                # A fresh one is refused, too: without this, it would be tried again and again.
+                self._sign_in.sign_out()
                 raise ended(self.service)
             if not _is_busy(answer):
                 return self._read(answer)
@@ -115,11 +124,18 @@ class Web:
 
     def _ask(self, url: str, params: dict[str, str] | None, *, renew: bool) -> requests.Response:
         bearer = {"Authorization": f"Bearer {self._sign_in.token(renew=renew)}"}
+        # Elsewhere nobody is to see the sign-in.
+        ask = functools.partial(
+            self._session.get,
+            url, params=params, headers=bearer, timeout=TIMEOUT, allow_redirects=False,
+        )  # fmt: skip
         try:
-            # Nobody else is to see the sign-in.
-            return self._session.get(
-                url, params=params, headers=bearer, timeout=TIMEOUT, allow_redirects=False
-            )
+            try:
+                return ask()
+            except requests.ConnectionError as error:
+                log.info("%s dropped the connection", self.service, exc_info=error)
+                time.sleep(_AGAIN)
+                return ask()
         except requests.RequestException as error:
             raise unreachable(self.service, url, error) from error
 

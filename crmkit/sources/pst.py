@@ -44,6 +44,8 @@ def read_contacts(
     with tempfile.TemporaryDirectory(prefix="crmkit-") as folder:
         target = Path(folder) / "contacts.jsonl"
         found = _run(path, limits, lambda _: on_bytes(0), kind="outlook", target=str(target))
+        if not found["contacts"] + found["unread"] and found["damaged"]:
+            raise _damaged(path)
         if not found["contacts"] + found["unread"]:
             raise SourceError(
                 "There are no contacts in this Outlook data file.",
@@ -52,6 +54,8 @@ def read_contacts(
             )
         if count := found["lists"]:
             notes.append(f"distribution lists are not imported: {count:,}")
+        if count := found["damaged"]:
+            notes.append(f"folders that are damaged are not read: {count:,}")
         yield from graph.read_contacts(target, lambda _: on_bytes(0))
         on_bytes(path.stat().st_size)
 
@@ -76,8 +80,12 @@ def _run(path: Path, limits: Limits, report: Callable[[float], None], **task: st
             )
         case fault:
             log.info("%s: %s, %s", path.name, fault, message.get("detail"))
-            raise SourceError(
-                "This Outlook data file is damaged.",
-                where=path.name,
-                mend="Let Outlook's Inbox Repair tool mend it, or export the contacts as .csv.",
-            )
+            raise _damaged(path)
+
+
+def _damaged(path: Path) -> SourceError:
+    return SourceError(
+        "This Outlook data file is damaged.",
+        where=path.name,
+        mend="Let Outlook's Inbox Repair tool mend it, or export the contacts as .csv.",
+    )

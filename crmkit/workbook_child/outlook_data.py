@@ -86,8 +86,8 @@ def write(task: Task) -> dict[str, int]:
 
 def _write_folders(file: Any, target: TextIO) -> dict[str, int]:
     named = _named(file)
-    counts = {"contacts": 0, "lists": 0, "unread": 0, "folders": 0}
-    for path, folder in _contact_folders(file.get_root_folder(), ()):
+    counts = {"contacts": 0, "lists": 0, "unread": 0, "folders": 0, "damaged": 0}
+    for path, folder in _contact_folders(file.get_root_folder(), (), counts):
         counts["folders"] += 1
         page: list[Any] = []
         for number in range(folder.number_of_sub_messages):
@@ -105,19 +105,22 @@ def _write_page(target: TextIO, path: str, page: list[Any]) -> None:
     target.write(json.dumps(answer, ensure_ascii=False) + "\n")
 
 
-def _contact_folders(folder: Any, above: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
+def _contact_folders(
+    folder: Any, above: tuple[str, ...], counts: dict[str, int]
+) -> Iterator[tuple[str, Any]]:
     for number in range(folder.number_of_sub_folders):
         try:
             inside = folder.get_sub_folder(number)
             path = (*above, inside.name or "")
             kind = str(_texts(inside).get(_FOLDER_CLASS, ""))
         except OSError:
-            # A folder that is damaged; the others can be read.
+            # The others can be read.
+            counts["damaged"] += 1
             continue
         if kind.startswith("IPF.Contact"):
             # The first name is that of the file itself.
             yield "/".join(path[1:]) or path[0], inside
-        yield from _contact_folders(inside, path)
+        yield from _contact_folders(inside, path, counts)
 
 
 def _item(folder: Any, number: int, named: Named, counts: dict[str, int]) -> list[Any]:
