@@ -16,6 +16,7 @@ from typing import Final
 import pandas as pd
 from babel import Locale
 
+from crmkit import limits
 from crmkit.database import Database, in_memory
 from crmkit.entities import (
     CONSENT_SOURCES,
@@ -28,6 +29,7 @@ from crmkit.entities import (
     Schema,
 )
 from crmkit.errors import SettingsError, StorageError, UnreadableError
+from crmkit.limits import Limits
 from crmkit.sql import Query, join, name, sql
 from crmkit.transforms import name_key
 
@@ -65,6 +67,7 @@ class Preferences:
         outlook_client_id, outlook_tenant: How crmkit is registered with Microsoft, to fetch
             contacts from Outlook; empty where it is not.
         keep_import_days: Days after its last use when what is left of an import is deleted.
+        limits: What reading a file may cost.
     """
 
     mandatory_company: bool = True
@@ -77,6 +80,7 @@ class Preferences:
     outlook_client_id: str = ""
     outlook_tenant: str = "common"
     keep_import_days: int = 30
+    limits: Limits = limits.USUAL
 
 
 def table(table_id: str) -> Query:
@@ -268,6 +272,7 @@ def _preferences(stored: dict[str, str]) -> Preferences:
         outlook_client_id=stored.get("outlook_client_id", ""),
         outlook_tenant=stored.get("outlook_tenant", Preferences.outlook_tenant),
         keep_import_days=int(stored.get("keep_import_days", Preferences.keep_import_days)),
+        limits=limits.from_texts(stored),
     )
 
 
@@ -283,6 +288,7 @@ def _preference_values(preferences: Preferences) -> dict[str, str]:
         "outlook_client_id": preferences.outlook_client_id,
         "outlook_tenant": preferences.outlook_tenant,
         "keep_import_days": str(preferences.keep_import_days),
+        **limits.as_texts(preferences.limits),
     }
 
 

@@ -20,7 +20,7 @@ from typing import Any, Final
 import duckdb
 import pandas as pd
 
-from crmkit.errors import CancelledError, InUseError, StorageError, UnreadableError
+from crmkit.errors import CancelledError, InUseError, QueryError, StorageError, UnreadableError
 from crmkit.processes import spill_folder
 from crmkit.sql import Query, literal, name, sql
 
@@ -79,9 +79,7 @@ class Database:
         try:
             self.run(query)
         except duckdb.Error as error:
-            # "Binder Error: No function matches ..." and a drawing of where.
-            first = str(error).strip().splitlines()[0]
-            return first.split("Error: ", 1)[-1]
+            return _first_words(error)
         return ""
 
     def rows(self, query: Query) -> list[tuple[Any, ...]]:
@@ -188,13 +186,20 @@ class Database:
         """Give the file back."""
         self._connection.close()
 
+    def _run(self, text: str, values: dict[str, Any]) -> duckdb.DuckDBPyConnection:
+        return self._connection.execute(text, values) if values else self._connection.execute(text)
+
     def _execute(self, query: Query) -> duckdb.DuckDBPyConnection:
         text, values = query.text, query.values
         started = time.perf_counter()
         try:
-            return (
-                self._connection.execute(text, values) if values else self._connection.execute(text)
-            )
+            try:
+                return self._run(text, values)
+            except RuntimeError:
+                # Half of a character, as a browser can send it, is no text.
+                return self._run(
+                    _whole(text), {key: _whole(value) for key, value in values.items()}
+                )
         except duckdb.InterruptException as error:
             raise CancelledError("The work was stopped.", mend="Nothing was changed.") from error
         except (duckdb.IOException, duckdb.OutOfMemoryException, duckdb.FatalException) as error:
@@ -260,8 +265,7 @@ def in_memory() -> Iterator[Database]:
 def confined() -> Iterator[Database]:
     """A database in memory that reaches no file, no network and no setting, for what users write."""
     with in_memory() as database:
-        database.run(sql("set enable_external_access = false"))
-        database.run(sql("set lock_configuration = true"))
+        _confine(database)
         yield database
 
 
@@ -278,6 +282,53 @@ def queued(waiting: Callable[[], None] | None) -> Iterator[None]:
         yield
     finally:
         _waiting.reset(before)
+
+
+def ask(path: Path, alias: str, text: str) -> pd.DataFrame:
+    """What a user's own SQL finds in a file: it can only read, and only this file.
+
+    It reaches no other file, no network, no extension, no Python variable and no setting.
+
+    Args:
+        alias: What the SQL calls the file; its tables need no prefix.
+
+    Raises:
+        QueryError: The SQL cannot be run.
+        StorageError: The file is missing, busy or damaged.
+    """
+    if not path.exists():
+        raise _missing(path)
+    with in_memory() as database:
+        attach = sql("attach {path} as {a} (read_only)", path=literal(str(path)), a=name(alias))
+        _when_free(path, lambda: database.run(attach), WAIT_SECONDS)
+        database.run(sql("use {alias}", alias=name(alias)))
+        _confine(database)
+        try:
+            return database.frame(Query((text,)))
+        except (duckdb.Error, UnicodeError) as error:
+            raise QueryError(
+                f"This SQL cannot be run. {_first_words(error)}",
+                where=" ".join(text.split())[:80],
+                mend="It can read the tables of this file, with one select.",
+            ) from error
+
+
+def _whole(value: Any) -> Any:
+    """A value, in whose texts halves of characters are replaced."""
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    return value.encode(errors="replace").decode() if isinstance(value, str) else value
+
+
+def _confine(database: Database) -> None:
+    database.run(sql("set enable_external_access = false"))
+    database.run(sql("set lock_configuration = true"))
+
+
+def _first_words(error: Exception) -> str:
+    """What DuckDB says, without its kind and the drawing of where."""
+    # "Binder Error: No function matches ..." and a drawing of where.
+    return str(error).strip().splitlines()[0].split("Error: ", 1)[-1]
 
 
 def _configure(connection: duckdb.DuckDBPyConnection, spill: Path) -> None:

@@ -10,6 +10,7 @@ The file is read by `plain_yaml`, as texts, keys and lists, and checked by the m
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -221,7 +222,7 @@ def find(folder: Path, described: str | Path) -> Path:
     Raises:
         DescriptionError: There is none.
     """
-    if str(described).strip() and Path(described).is_file():
+    if str(described).strip() and os.path.isfile(described):  # noqa: PTH113 - a name too long for a file is none
         return Path(described)
     known = files(folder)
     for file in known:

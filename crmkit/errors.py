@@ -14,6 +14,7 @@
     |  |- InUseError       another program works with it
     |  |- UnreadableError  it is missing or damaged, and a backup can take its place
     |  |- BackupError      no backup could be made, so nothing was written
+    |- QueryError       SQL that a user wrote cannot be run
     |- CancelledError   the user stopped the work; nothing was changed
 
 Bad data never raises: it becomes an `Issue` row in the plan. This module imports nothing of ours.
@@ -94,6 +95,10 @@ class UnreadableError(StorageError):
 
 class BackupError(StorageError):
     """No backup could be made, so nothing was written."""
+
+
+class QueryError(CrmkitError):
+    """SQL that a user wrote cannot be run."""
 
 
 class CancelledError(CrmkitError):

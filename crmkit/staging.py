@@ -6,6 +6,7 @@ is cleaned or typed here, so that leading zeros, long numbers and odd dates surv
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
@@ -57,6 +58,9 @@ _LONG_LINE: Final = 2_000_000
 _LONGEST_LINE: Final = 64_000_000
 _AT_ONCE: Final = 50
 """Columns that are looked at in one statement; 700 at once ran out of memory."""
+
+_LETTERED: Final = 18_278
+"""Columns up to ZZZ."""
 
 _INSIST: Final = 100
 _BEYOND: Final = "\x80"
@@ -143,6 +147,7 @@ def land(db: Database, source: Source, layout: Layout, *, progress: Progress) ->
     """
     source = as_laid_out(source, layout)
     reshaped = source.kind in (*address_book.KINDS, SourceKind.XML)
+    progress = _within_time(source, progress)
     with (
         temporary_folder() as temporary,
         unpacked(source) as file,
@@ -215,6 +220,20 @@ def land(db: Database, source: Source, layout: Layout, *, progress: Progress) ->
         contacts=source.kind in WITHOUT_HEADERS,
         reshaped=reshaped,
     )
+
+
+def _within_time(source: Source, progress: Progress) -> Progress:
+    """Progress that raises when reading takes longer than it may."""
+    deadline = time.monotonic() + source.limits.seconds
+
+    def report(fraction: float, text: str) -> None:
+        if time.monotonic() > deadline:
+            raise source.limits.refusal(
+                "seconds", where=source.path.name, mend="Split the file into smaller ones"
+            )
+        progress(fraction, text)
+
+    return report
 
 
 def rejected_rows(db: Database, count: int) -> list[tuple[int, str, str]]:
@@ -312,6 +331,10 @@ def _land_delimited(
     else:
         headers = ()
     width = delimited.table_width(source, headers, layout.header_row)
+    if width > source.limits.columns:
+        raise source.limits.refusal(
+            "columns", where=source.path.name, mend="Choose another delimiter, or take columns away"
+        )
     headers = (*headers, *("",) * (width - len(headers)))
     positions = tuple(range(width))
     path = delimited.as_utf8(source, folder)
@@ -319,6 +342,8 @@ def _land_delimited(
         if not quoted and (source.spaced or delimited.has_quoted_cells(path, source.delimiter)):
             break
         records = delimited.count_records(path, quoted=quoted)
+        if records is not None and records * width > source.limits.million_cells * 1_000_000:
+            raise delimited.too_many_cells(source)
         for padded in (False, True) if records is not None else ():
             read = _read_csv(
                 path, source.delimiter, width, skip=layout.header_row, padded=padded, quoted=quoted
@@ -702,7 +727,7 @@ def _headers(landed: Landed) -> tuple[tuple[str, ...], list[str]]:
     headers, blank, repeated = [], [], []
     for position, cell in zip(landed.positions, landed.headers, strict=True):
         raw = " ".join(cell.split()).strip(BLANKS)
-        header = raw or f"Column {get_column_letter(position + 1)}"
+        header = raw or f"Column {_letter(position)}"
         if not raw:
             blank.append(header)
         seen[header.casefold()] = seen.get(header.casefold(), 0) + 1
@@ -716,6 +741,11 @@ def _headers(landed: Landed) -> tuple[tuple[str, ...], list[str]]:
     if repeated:
         notes.append(f"headers that occur twice are numbered: {some(repeated, 10)}")
     return tuple(headers), notes
+
+
+def _letter(position: int) -> str:
+    """A column's letter, or its number where a spreadsheet has no letter for it."""
+    return get_column_letter(position + 1) if position < _LETTERED else str(position + 1)
 
 
 def _profile(
@@ -742,7 +772,7 @@ def _profile(
                 Column(
                     f"c{number}",
                     header,
-                    get_column_letter(position + 1),
+                    _letter(position),
                     filled,
                     min(different, filled),
                     rows > _EXACT_UP_TO,

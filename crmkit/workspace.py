@@ -67,7 +67,7 @@ from crmkit.cleaning import Trial
 from crmkit.commit import changes_records, check_fresh, commit
 from crmkit.consequences import Consequences, Effects
 from crmkit.crm import Preferences
-from crmkit.database import Database, confined, in_memory, opened, queued
+from crmkit.database import Database, ask, confined, in_memory, opened, queued
 from crmkit.decisions import Choice, Decision, Kind
 from crmkit.deletion import DeletePreview, Dependents, delete, preview_delete
 from crmkit.descriptions import AccountSource, Description, DescriptionFile, Saved, SourceSettings
@@ -120,6 +120,7 @@ Progress = Callable[[float, str], None]
 
 STEPS: Final = ("source", "mapping", "settings", "preview", "result")
 
+_LONGEST_ID: Final = 60
 _FOLDERS: Final = ("imports", "backups", "exports", "uploads", "descriptions")
 
 
@@ -360,9 +361,12 @@ class Workspace:
             remembered.forget(db, subject=subject, header=header)
 
     def query(self, text: str) -> pd.DataFrame:
-        """Read the CRM with SQL, for people in notebooks: `select * from crm.company`."""
-        with self.reading() as db:
-            return db.frame(Query((text,)))
+        """Read the CRM with SQL, for people in notebooks: `select * from crm.company`.
+
+        Raises:
+            QueryError: The SQL cannot be run; it can read the CRM, and nothing else.
+        """
+        return ask(self.crm_path, "crm", text)
 
     def new_import(self) -> ImportSession:
         """Start an import."""
@@ -1221,9 +1225,12 @@ class Preview:
             return int(db.value(sql("select count(*) from plan_row where issues > 0")))
 
     def sql(self, text: str) -> pd.DataFrame:
-        """Ask the plan's tables with SQL: `select status, count(*) from company_record group by all`."""
-        with self._session.reading() as db:
-            return db.frame(Query((text,)))
+        """Ask the plan's tables with SQL: `select status, count(*) from company_record group by all`.
+
+        Raises:
+            QueryError: The SQL cannot be run; it can read this import, and nothing else.
+        """
+        return self._session.ask(text)
 
     def order(self, shown: RowFilter) -> int:
         """Filter and sort the rows on the screen; returns how many there are."""
@@ -1318,6 +1325,15 @@ class ImportSession:
                 yield db
             finally:
                 self._running = None
+
+    def ask(self, text: str) -> pd.DataFrame:
+        """What a user's own SQL finds in the import's file.
+
+        Raises:
+            QueryError: The SQL cannot be run.
+        """
+        with self._lock:
+            return ask(self.path, "import", text)
 
     def cancel(self) -> None:
         """Stop what is running, from another thread; it raises CancelledError there."""
@@ -1423,8 +1439,12 @@ class ImportSession:
             PasswordError: It is protected, and the password is missing or wrong.
             SourceError: It cannot be read.
         """
+        preferences = self.workspace.preferences
         return sources.inspect(
-            Path(path), password=password, country=self.workspace.preferences.country
+            Path(path),
+            password=password,
+            country=preferences.country,
+            limits=preferences.limits,
         )
 
     def load(
@@ -1464,6 +1484,7 @@ class ImportSession:
             sheet=sheet,
             password=password,
             country=self.workspace.preferences.country,
+            limits=self.workspace.preferences.limits,
         )
         layout = sources.detect_layout(source, sheet, holds=self.subject)
         layout = replace(layout, keep_notes=keep_notes)
@@ -2654,7 +2675,8 @@ def _rows_sql(rows: Sequence[int]) -> Query:
 
 def _safe_id(import_id: str) -> str:
     """An import's id, which also comes from the address line, as a file name and nothing else."""
-    if not import_id or not all(char.isalnum() or char == "-" for char in import_id):
+    plain = all(char.isalnum() or char == "-" for char in import_id)
+    if not plain or not 0 < len(import_id) <= _LONGEST_ID:
         raise StorageError("There is no such import.", where=import_id[:40])
     return import_id
 

@@ -25,6 +25,7 @@ LAYERS: Final = (
     "errors",
     "keychain",
     "processes",
+    "limits",
     "sql",
     "database",
     "entities",

@@ -11,9 +11,9 @@ import pytest
 from crmkit import sources
 from crmkit.database import Database
 from crmkit.errors import CancelledError, SourceError
+from crmkit.limits import Limits
 from crmkit.sources import SourceKind, pst
 from crmkit.sources.graph import contact_of
-from crmkit.sources.spreadsheet import Limits
 from crmkit.staging import StagedTable
 from crmkit.workbook_child.outlook_data import _contact
 from tests.landing import land, rows

@@ -20,8 +20,8 @@ from python_calamine import CalamineWorkbook
 from crmkit import sources, staging
 from crmkit.database import Database, in_memory
 from crmkit.errors import PasswordError, SourceError
+from crmkit.limits import Limits
 from crmkit.sources import spreadsheet
-from crmkit.sources.spreadsheet import Limits
 from crmkit.staging import NOTE_BELOW, StagedTable
 from crmkit.workspace import Workspace
 from tests.crm_kit import silent

@@ -13,9 +13,9 @@ import pytest
 from crmkit import sources, staging
 from crmkit.database import Database
 from crmkit.errors import CancelledError, SourceError
+from crmkit.limits import Limits
 from crmkit.sources import Layout, spreadsheet
 from crmkit.sources.delimited import count_records, find_delimiter, has_quoted_cells
-from crmkit.sources.spreadsheet import Limits
 from crmkit.sql import sql
 from tests.landing import land, rows
 
@@ -332,7 +332,7 @@ def test_sheets_that_are_not_read_are_named(db: Database, tmp_path: Path) -> Non
 def test_a_workbook_over_its_limits_gets_a_message(tmp_path: Path) -> None:
     path = workbook(tmp_path / "x.xlsx", {f"A{n}": f"{n}" * 200 for n in range(1, 20_000)})
 
-    for limits in (Limits(seconds=0), Limits(memory_mb=20)):
+    for limits in (Limits(seconds=0), Limits(memory_mb=20), Limits(unpacked_mb=1)):
         with pytest.raises(SourceError) as raised:
             spreadsheet.inspect(path, limits=limits)
         assert "too large" in raised.value.message

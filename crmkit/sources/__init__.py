@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from crmkit.errors import SourceError
+from crmkit.limits import USUAL, Limits
 from crmkit.sources import (
     address_book,
     archive,
@@ -84,6 +86,7 @@ def inspect(
     sheet: str | None = None,
     password: str = "",
     country: str = "",
+    limits: Limits = USUAL,
 ) -> Source:
     """What a file is, by its content and not its name.
 
@@ -93,32 +96,41 @@ def inspect(
         password: Opens a protected workbook.
         country: Where the file probably comes from, as ISO code: of several old encodings that make
             sense, the one that was usual there is taken.
+        limits: What reading it may cost.
 
     Raises:
         PasswordError: It is protected, and the password is missing or wrong.
         SourceError: It is not there, cannot be read, is protected, or holds nothing.
     """
-    if not path.is_file():
+    if not os.path.isfile(path):  # noqa: PTH113 - a name too long for a file is none
         raise SourceError(
             "There is no such file.", where=str(path), mend="Check the name, or upload the file."
         )
     if archive.is_archive(path):
         return _inspect_archive(
-            path, sheet, encoding=encoding, delimiter=delimiter, country=country
+            path, sheet, encoding=encoding, delimiter=delimiter, country=country, limits=limits
         )
-    return _inspect_file(
-        path, encoding=encoding, delimiter=delimiter, password=password, country=country
+    source = _inspect_file(
+        path,
+        encoding=encoding,
+        delimiter=delimiter,
+        password=password,
+        country=country,
+        limits=limits,
     )
+    return replace(source, limits=limits)
 
 
 def _inspect_archive(
-    path: Path, sheet: str | None, *, encoding: str, delimiter: str, country: str
+    path: Path, sheet: str | None, *, encoding: str, delimiter: str, country: str, limits: Limits
 ) -> Source:
     members = archive.members(path)
     member = _member_of(members, sheet)
-    with archive.unpacked(path, member) as inside:
+    with archive.unpacked(path, member, limits) as inside:
         try:
-            source = _inspect_file(inside, encoding=encoding, delimiter=delimiter, country=country)
+            source = _inspect_file(
+                inside, encoding=encoding, delimiter=delimiter, country=country, limits=limits
+            )
         except SourceError as error:
             raise SourceError(
                 error.message, where=f"{path.name}, {member}", mend=error.mend
@@ -135,7 +147,7 @@ def _inspect_archive(
     elif len(members) > 1:
         inner = tuple(replace(table, name=f"{member}: {table.name}") for table in inner)
     others = [Sheet(name, visible=True, rows=0, columns=0) for name in members if name != member]
-    return replace(source, path=path, member=member, sheets=(*inner, *others))
+    return replace(source, path=path, member=member, sheets=(*inner, *others), limits=limits)
 
 
 def _member_of(members: Sequence[str], sheet: str | None) -> str:
@@ -147,18 +159,24 @@ def _member_of(members: Sequence[str], sheet: str | None) -> str:
 
 
 def _inspect_file(
-    path: Path, *, encoding: str, delimiter: str, country: str, password: str = ""
+    path: Path,
+    *,
+    encoding: str,
+    delimiter: str,
+    country: str,
+    password: str = "",
+    limits: Limits,
 ) -> Source:
     with path.open("rb") as file:
         start = file.read(4096)
     if start.startswith(_WORKBOOKS):
-        return _named(spreadsheet.inspect(path, password=password))
+        return _named(spreadsheet.inspect(path, password=password, limits=limits))
     if markup := spreadsheet.markup_of(start):
-        return _named(spreadsheet.inspect(path, markup=markup))
+        return _named(spreadsheet.inspect(path, markup=markup, encoding=encoding, limits=limits))
     if found := address_book.inspect(path):
         return found
     if business_xml.looks_like_xml(start):
-        return business_xml.inspect(path, encoding=encoding, country=country)
+        return business_xml.inspect(path, encoding=encoding, country=country, limits=limits)
     bare = start.lstrip(b"\xef\xbb\xbf \t\r\n")
     for signature, kind in _OTHERS.items():
         if bare[: len(signature)].lower() == signature.lower():
@@ -207,7 +225,7 @@ def unpacked(source: Source) -> Iterator[Source]:
     if not source.member:
         yield source
         return
-    with archive.unpacked(source.path, source.member) as inside:
+    with archive.unpacked(source.path, source.member, source.limits) as inside:
         yield replace(source, path=inside)
 
 

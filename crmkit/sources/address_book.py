@@ -190,7 +190,7 @@ def _rows(
         case SourceKind.GRAPH:
             yield from graph.read_contacts(source.path, on_bytes)
         case SourceKind.PST:
-            yield from pst.read_contacts(source.path, on_bytes, found.notes)
+            yield from pst.read_contacts(source.path, on_bytes, found.notes, limits=source.limits)
         case SourceKind.PEOPLE:
             yield from people.read_contacts(source.path, on_bytes)
         case _:

@@ -13,13 +13,11 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import IO, Final
+from typing import Final
 
 from crmkit.errors import SourceError
+from crmkit.limits import Limits
 from crmkit.processes import temporary_folder
-
-LARGEST: Final = 1_000_000_000
-"""Bytes that are unpacked at most."""
 
 _MOST_MEMBERS: Final = 100_000
 _CARDS: Final = (".vcf", ".vcard")
@@ -53,7 +51,11 @@ def members(path: Path) -> tuple[str, ...]:
     folders: dict[str, list[str]] = {}
     with _opened(path) as archive:
         if len(archive.infolist()) > _MOST_MEMBERS:
-            raise _too_large(path)
+            raise SourceError(
+                f"This zip has more than {_MOST_MEMBERS:,} files in it.",
+                where=path.name,
+                mend="Unpack it and choose the file of contacts.",
+            )
         for info in archive.infolist():
             place = PurePosixPath(info.filename)
             if info.is_dir() or place.name.startswith(".") or "__MACOSX" in place.parts:
@@ -81,7 +83,7 @@ def members(path: Path) -> tuple[str, ...]:
 
 
 @contextmanager
-def unpacked(path: Path, member: str) -> Iterator[Path]:
+def unpacked(path: Path, member: str, limits: Limits) -> Iterator[Path]:
     """One table of a zip as a file, for the length of a block.
 
     Raises:
@@ -100,22 +102,20 @@ def unpacked(path: Path, member: str) -> Iterator[Path]:
                 and PurePosixPath(info.filename).suffix.lower() in _CARDS
                 and not PurePosixPath(info.filename).name.startswith(".")
             ]
-        room = LARGEST
+        room = limits.unpacked_mb << 20
+        # What the directory of the zip says can be seen before anything is unpacked; it can also lie.
+        sizes = {info.filename: info.file_size for info in archive.infolist()}
+        if sum(sizes.get(name, 0) for name in names) > room:
+            raise _beyond(path, member, limits)
         with target.open("wb") as written:
             for name in names:
-                room = _copy(path, archive, name, written, room)
+                for piece in _pieces(path, archive, name):
+                    room -= len(piece)
+                    if room < 0:
+                        raise _beyond(path, member, limits)
+                    written.write(piece)
                 written.write(b"\n" if len(names) > 1 else b"")
         yield target
-
-
-def _copy(path: Path, archive: zipfile.ZipFile, name: str, written: IO[bytes], room: int) -> int:
-    """Unpack one file; what room is left then."""
-    for piece in _pieces(path, archive, name):
-        room -= len(piece)
-        if room < 0:
-            raise _too_large(path)
-        written.write(piece)
-    return room
 
 
 def _pieces(path: Path, archive: zipfile.ZipFile, name: str) -> Iterator[bytes]:
@@ -148,11 +148,9 @@ def _is_cards(member: str) -> bool:
     return member.endswith("/") or PurePosixPath(member).suffix.lower() in _CARDS
 
 
-def _too_large(path: Path) -> SourceError:
-    return SourceError(
-        "What is in this zip is too large.",
-        where=path.name,
-        mend="Unpack it and choose the file inside.",
+def _beyond(path: Path, member: str, limits: Limits) -> SourceError:
+    return limits.refusal(
+        "unpacked_mb", where=f"{path.name}, {member}", mend="Unpack it and choose the file inside"
     )
 
 

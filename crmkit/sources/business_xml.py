@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from crmkit.errors import SourceError
+from crmkit.limits import LABELS, USUAL, Limits
 from crmkit.sources import encodings, spreadsheet
 from crmkit.sources.address_book import Written
 from crmkit.sources.model import Progress, Sheet, Source, SourceKind
-from crmkit.sources.spreadsheet import LIMITS, Limits
 
 _STATED: Final = re.compile(r"\s*<\?xml[^>]*?\bencoding\s*=\s*[\"']([\w.-]+)")
 _BEGINS: Final = re.compile(
@@ -39,9 +39,7 @@ def looks_like_xml(start: bytes) -> bool:
     return bool(_BEGINS.match(_decoded(start)))
 
 
-def inspect(
-    path: Path, *, encoding: str = "", country: str = "", limits: Limits = LIMITS
-) -> Source:
+def inspect(path: Path, *, encoding: str = "", country: str = "", limits: Limits = USUAL) -> Source:
     """An audit file's or a document's tables.
 
     Args:
@@ -92,16 +90,14 @@ def inspect(
     )
 
 
-def write_text(
-    source: Source, sheet: str, folder: Path, progress: Progress, *, limits: Limits = LIMITS
-) -> Written:
+def write_text(source: Source, sheet: str, folder: Path, progress: Progress) -> Written:
     """Read a table and write two files for DuckDB: its rows, and what is set aside."""
     # In a zip of several files, a table is named with its file.
     table = sheet.removeprefix(f"{source.member}: ")
     rows, aside = folder / "rows.csv", folder / "aside.csv"
     done = _run(
         source.path,
-        limits,
+        source.limits,
         lambda share: progress(share, f"Reading the {table.lower()}"),
         encoding=source.encoding,
         sheet=table,
@@ -120,14 +116,12 @@ def write_text(
     )
 
 
-def as_lines(
-    source: Source, folder: Path, progress: Progress, *, limits: Limits = LIMITS
-) -> Source:
+def as_lines(source: Source, folder: Path, progress: Progress) -> Source:
     """The contacts of an xCard file as jCards, one a line."""
     cards = folder / "cards.jsonl"
     _run(
         source.path,
-        limits,
+        source.limits,
         lambda share: progress(share, "Reading the contacts"),
         kind="cards",
         encoding=source.encoding,
@@ -161,6 +155,12 @@ def _run(path: Path, limits: Limits, report: Any, **task: Any) -> Any:
             "This XML file is damaged.",
             where=f"{path.name}, {detail}",
             mend="Export or download it again; if it stays so, ask the maker of the program.",
+        )
+    if fault in LABELS:
+        raise limits.refusal(
+            fault,
+            where=path.name,
+            mend="Export it again with master data only, or as .xlsx or .csv",
         )
     raise SourceError(
         "This XML file is too intricate or too large to read.",

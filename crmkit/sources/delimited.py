@@ -44,10 +44,19 @@ _EVERY: Final = 20_000
 _LONGEST_RECORD: Final = 1_000_000
 """Characters that a record of several lines may have before its quotation mark counts as unclosed."""
 
-_LONGEST_IN_DOUBT: Final = 40_000
-"""The same, once many marks turned out to be unclosed: more than the longest cell of Excel."""
+_LONGEST_IN_DOUBT: Final = {50: 40_000, 500: 2_000, 5_000: 0}
+"""The same, once so many marks turned out to be unclosed: more than the longest cell of Excel, less,
+and nothing but the line itself. Looking for the end of a record takes time for each."""
+
+LONGEST_LINE: Final = 12_000_000
+"""Characters; what is longer is set aside, so that memory is bounded. DuckDB takes 64 MB, with up to
+four bytes for each."""
+
+_SHOWN_LINE: Final = 2_000
+"""Characters that are kept of a longer one."""
 
 _CONTROLS: Final = re.compile(r"[\x00-\x08\x0e-\x1a\x7f]")
+_LINE_END: Final = re.compile(r"[\r\n]")
 _SEPARATOR_LINE: Final = re.compile(r'"?sep=(.)"?[\r\n]', re.IGNORECASE)
 _DECIMAL_COMMA: Final = re.compile(r"(?<=\d),(?=\d)")
 
@@ -193,6 +202,13 @@ def count_records(path: Path, *, quoted: bool = True) -> int | None:
     return lines[line_end] - after_last.count(line_end) + 1
 
 
+def too_many_cells(source: Source) -> SourceError:
+    """The message for a file with more cells than may be read."""
+    return source.limits.refusal(
+        "million_cells", where=source.path.name, mend="Split the file into smaller ones"
+    )
+
+
 @dataclass
 class Tally:
     """What was found in the records of one file."""
@@ -231,7 +247,7 @@ def write_text(
     """
     rows, aside = folder / "rows.csv", folder / "aside.csv"
     tally = Tally()
-    blank_since = 0
+    blank_since = written = 0
     size = max(source.path.stat().st_size, 1)
     with (
         source.path.open("rb") as raw,
@@ -264,6 +280,9 @@ def write_text(
                 cells = [*cells, *[""] * (width - len(cells))]
             if row.odd_quotes:
                 tally.quotes.append(str(row.number))
+            written += 1
+            if written * width > source.limits.million_cells * 1_000_000:
+                raise too_many_cells(source)
             write_row((row.number, *cells[:width]))
         tally.zeros = records.zeros
     return rows, aside, tally
@@ -325,6 +344,8 @@ class Records:
         taken = self._lines.taken
         self._lines.give_back(taken[1:])
         self._lines.taken = [taken[0]]
+        if isinstance(taken[0], _TooLong):
+            return Record(self._number, [], f"it is longer than {LONGEST_LINE:,} characters")
         # Read leniently; a line end that becomes part of a cell shows that its mark is still open.
         (cells,) = csv.reader(
             [taken[0].rstrip("\r\n") + "\n"],
@@ -334,9 +355,14 @@ class Records:
         if not cells[-1].endswith("\n"):
             return Record(self._number, cells, odd_quotes=True)
         self._unclosed += 1
-        if self._unclosed == 50:
-            self._lines.longest = _LONGEST_IN_DOUBT
+        self._lines.longest = _LONGEST_IN_DOUBT.get(self._unclosed, self._lines.longest)
         return Record(self._number, cells, "a quotation mark is opened and not closed")
+
+
+class _TooLong(str):
+    """The beginning of a line that is too long."""
+
+    __slots__ = ()
 
 
 class _Lines:
@@ -360,16 +386,27 @@ class _Lines:
         else:
             self._size = 0
         self.taken.append(line)
-        if self._size > self.longest:
+        if self._size > self.longest or isinstance(line, _TooLong):
             raise csv.Error("too long")
         return line
 
     def _next_line(self) -> str:
-        line = next(self._file)
+        line = self._file.readline(LONGEST_LINE + 1)
+        if not line:
+            raise StopIteration
+        if len(line) > LONGEST_LINE and line[-1] not in "\r\n":
+            return self._pass_over(line)
         if "\x00" in line:
             self.zeros += line.count("\x00")
             line = line.replace("\x00", "")
         return line
+
+    def _pass_over(self, line: str) -> _TooLong:
+        """The beginning of a line that is too long; the rest is read and not kept."""
+        shown = line[:_SHOWN_LINE].replace("\x00", "")
+        while line and line[-1] not in "\r\n":
+            line = self._file.readline(LONGEST_LINE)
+        return _TooLong(f"{shown} ...\n")
 
     def give_back(self, lines: list[str]) -> None:
         self._again.extend(reversed(lines))
@@ -408,12 +445,21 @@ def _score(text: str, delimiter: str) -> float:
 def _sample(path: Path, encoding: str) -> str:
     with _opened(path, encoding) as file:
         sample = file.read(_SAMPLE)
-    if len(_CONTROLS.findall(sample)) > len(sample) / 100:
-        raise SourceError(
-            "This is neither a workbook nor a text file.",
-            where=path.name,
-            mend="Save the data as .xlsx or .csv and try again.",
-        )
+        if len(_CONTROLS.findall(sample)) > len(sample) / 100:
+            raise SourceError(
+                "This is neither a workbook nor a text file.",
+                where=path.name,
+                mend="Save the data as .xlsx or .csv and try again.",
+            )
+        if len(sample) == _SAMPLE and not _LINE_END.search(sample):
+            # Nothing is read of a file that has no lines; the search for its rows would take long.
+            more = file.read(LONGEST_LINE)
+            if len(more) == LONGEST_LINE and not _LINE_END.search(more):
+                raise SourceError(
+                    f"The first line of this file is longer than {LONGEST_LINE:,} characters.",
+                    where=path.name,
+                    mend="Save the data anew, with one line for each row.",
+                )
     if len(sample) == _SAMPLE:
         # The last record may be cut in two.
         sample = sample[: max(sample.rfind("\n"), sample.rfind("\r")) + 1] or sample

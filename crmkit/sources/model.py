@@ -8,6 +8,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from crmkit.limits import USUAL, Limits
+
 Progress = Callable[[float, str], None]
 NumberedRow = tuple[int, tuple[str, ...]]
 Merge = tuple[int, int, int, int]
@@ -70,6 +72,7 @@ class Source:
         markup: A spreadsheet is a web page ("html") or Excel 2003 XML ("xml").
         password: Opens a protected workbook; it is kept nowhere.
         keyed: Its records have keys of the books or the ERP that they come from.
+        limits: What reading it may cost.
     """
 
     path: Path
@@ -85,6 +88,7 @@ class Source:
     markup: str = ""
     password: str = field(default="", repr=False)
     keyed: bool = False
+    limits: Limits = USUAL
 
 
 @dataclass(frozen=True)

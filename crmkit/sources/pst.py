@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from crmkit.errors import SourceError
+from crmkit.limits import LABELS, USUAL, Limits
 from crmkit.sources import graph
 from crmkit.sources.contact import Row
-from crmkit.sources.spreadsheet import LIMITS, Limits, last_message
+from crmkit.sources.spreadsheet import last_message
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ def read_contacts(
     on_bytes: Callable[[int], None],
     notes: list[str],
     *,
-    limits: Limits = LIMITS,
+    limits: Limits = USUAL,
 ) -> Iterator[Row]:
     """All contacts of a file; what else is in its folders of contacts is noted.
 
@@ -72,11 +73,11 @@ def _run(path: Path, limits: Limits, report: Callable[[float], None], **task: st
     match message.get("fault"):
         case None:
             return message["result"]
-        case "memory":
-            raise SourceError(
-                "This Outlook data file is too large or too intricate to read.",
+        case str(limit) if limit in LABELS:
+            raise limits.refusal(
+                limit,
                 where=path.name,
-                mend="Export the contacts from Outlook as .csv and choose that file.",
+                mend="Export the contacts from Outlook as .csv and choose that file",
             )
         case fault:
             log.info("%s: %s, %s", path.name, fault, message.get("detail"))

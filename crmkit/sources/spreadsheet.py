@@ -15,12 +15,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 import crmkit
 from crmkit.errors import PasswordError, SourceError
+from crmkit.limits import LABELS, USUAL, Limits
 from crmkit.sources import encodings
 from crmkit.sources.layout import join_headers
 from crmkit.sources.model import (
@@ -36,28 +37,29 @@ from crmkit.sources.model import (
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What a workbook may cost: 100,000 rows of 20 columns take 2 seconds and 250 MB."""
-
-    seconds: int = 600
-    memory_mb: int = 4_000
-
-
-LIMITS: Final = Limits()
-
 # Not as a module: then a `crmkit` that is only on this process's path would not be found.
-_START: Final = (
-    "import sys; sys.path.append(sys.argv[1]); from crmkit.workbook_child.main import main; main()"
-)
+_START: Final = """
+import json, sys
+sys.path.append(sys.argv[1])
+try:
+    from crmkit.workbook_child.main import main
+    main()
+except ImportError as error:
+    print(json.dumps({"fault": "missing", "detail": error.name or str(error)}))
+"""
 _ROOT: Final = Path(crmkit.__file__).resolve().parents[1]
+
+_OUT_OF_TIME: Final = -24
+"""How a child ends that used up its seconds (SIGXCPU)."""
 
 _PASSWORD_FAULTS: Final = ("protected", "password", "locked")
 _USUAL: Final = "Excel workbook"
 
 _XML: Final = b"urn:schemas-microsoft-com:office:spreadsheet"
 _WEB_PAGE: Final = re.compile(
-    r"(<!--.*?-->|<\?xml[^>]*>|\s)*"
+    # Possessive: what has been passed over is not tried again in another way, of which a page of
+    # comments has more than can be counted.
+    r"(?:(?><!--.*?-->)|<\?xml[^>]*>|\s)*+"
     r"<(!doctype html|html|head|meta|title|style|body|div|font|center|table)\b",
     re.IGNORECASE | re.DOTALL,
 )
@@ -73,18 +75,29 @@ def markup_of(start: bytes) -> str:
     return "html" if _WEB_PAGE.match(text) else ""
 
 
-def inspect(path: Path, *, markup: str = "", password: str = "", limits: Limits = LIMITS) -> Source:
+def inspect(
+    path: Path,
+    *,
+    markup: str = "",
+    encoding: str = "",
+    password: str = "",
+    limits: Limits = USUAL,
+) -> Source:
     """A workbook's sheets and their first rows.
 
     Args:
         markup: What `markup_of` said.
+        encoding: Of a web page, where the user knows better than the page and `find_encoding`.
         password: Opens a protected workbook.
 
     Raises:
         PasswordError: It is protected, and the password is missing or wrong.
         SourceError: It is not a workbook, too large, or has no table.
     """
-    encoding = _encoding_of(path) if markup == "html" else ""
+    if markup == "html":
+        encoding = encodings.check_encoding(encoding) if encoding else _encoding_of(path)
+    else:
+        encoding = ""
     task = {"kind": markup or "workbook", "encoding": encoding, "password": password}
     found = _run(path, limits, lambda _: None, **task)
     sheets = tuple(
@@ -122,6 +135,7 @@ def inspect(path: Path, *, markup: str = "", password: str = "", limits: Limits 
         notes=notes,
         markup=markup,
         password=password,
+        limits=limits,
     )
 
 
@@ -131,13 +145,11 @@ def first_rows(source: Source, sheet: str, count: int) -> tuple[NumberedRow, ...
     return chosen.first_rows[:count]
 
 
-def write_text(
-    source: Source, layout: Layout, target: Path, progress: Progress, *, limits: Limits = LIMITS
-) -> Landed:
+def write_text(source: Source, layout: Layout, target: Path, progress: Progress) -> Landed:
     """Write a sheet's rows below its header to a CSV file: row number, then the cells as text."""
     done = _run(
         source.path,
-        limits,
+        source.limits,
         lambda share: progress(share, "Reading the rows"),
         kind=source.markup or "workbook",
         encoding=source.encoding,
@@ -204,18 +216,24 @@ def _run(path: Path, limits: Limits, report: Any, **task: Any) -> Any:
         if fault == "damaged":
             log.info("%s: %s", path.name, message.get("detail"))
             raise _damaged(path)
-        if fault != "sparse" and not _is_zip(path):
+        if fault == "missing":
+            raise SourceError(
+                f"A package that reads workbooks is missing: {message['detail']}.",
+                where=path.name,
+                mend=f"Install it with `pip install {message['detail']}`, or install crmkit anew.",
+            )
+        if fault != "sparse" and not (fault == "memory_mb" and _is_zip(path)):
             break
-    raise SourceError(
-        "This workbook is too large or too intricate to read.",
+    raise limits.refusal(
+        fault if fault in LABELS else "memory_mb",
         where=path.name,
-        mend="Copy the table into a new workbook, or save the sheet as .csv, and try again.",
+        mend="Copy the table into a new workbook, or save the sheet as .csv",
     )
 
 
 def last_message(path: Path, limits: Limits, report: Any, task: dict[str, Any]) -> dict[str, Any]:
-    """The result or fault of a child process; `fault: memory` when it died or took too long."""
-    whole = {"path": str(path), "memory_mb": limits.memory_mb, "seconds": limits.seconds, **task}
+    """The result or fault of a child; the limit that it broke when it died or took too long."""
+    whole = {"path": str(path), "limits": asdict(limits), **task}
     deadline = time.monotonic() + limits.seconds
     with tempfile.TemporaryFile() as errors:
         child = subprocess.Popen(  # noqa: S603 - our own file, with our own argument
@@ -245,7 +263,8 @@ def last_message(path: Path, limits: Limits, report: Any, task: dict[str, Any]) 
             child.stdout.close()
         errors.seek(0)
         log.info("reading %s ended with %s: %s", path.name, child.returncode, errors.read(2000))
-    return {"fault": "memory"}
+    late = time.monotonic() >= deadline or child.returncode == _OUT_OF_TIME
+    return {"fault": "seconds" if late else "memory_mb"}
 
 
 def _lines(child: subprocess.Popen[str], deadline: float) -> Iterator[str]:

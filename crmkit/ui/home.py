@@ -10,6 +10,7 @@ import ipywidgets as w
 
 from crmkit.batches import BatchKind
 from crmkit.entities import LEGAL_BASES, WITHDRAWN
+from crmkit.limits import LABELS, Limits
 from crmkit.ui import markup
 from crmkit.ui.backups import BackupList
 from crmkit.ui.desk import Desk, Panel, button
@@ -68,6 +69,12 @@ class HomePanel(Panel):
             max=10_000,
             style={"description_width": "140px"},
         )
+        self._limits = {
+            name: w.BoundedIntText(
+                description=f"{label}:", min=1, max=10_000_000, style={"description_width": "220px"}
+            )
+            for name, label in LABELS.items()
+        }
         self._backups = BackupList(desk, restored=self.show)
         self.private = PrivateData(desk, purged=self.show)
         preferences = w.VBox(
@@ -81,6 +88,7 @@ class HomePanel(Panel):
                 self._keep,
                 self._megabytes,
                 self._days,
+                *self._limits.values(),
                 button("Save preferences", self._save, desk),
             ]
         )
@@ -154,6 +162,8 @@ class HomePanel(Panel):
         self._keep.value = preferences.keep_backups
         self._megabytes.value = preferences.backup_megabytes
         self._days.value = preferences.keep_import_days
+        for name, control in self._limits.items():
+            control.value = getattr(preferences.limits, name)
         self._backups.opened()
         self.private.opened()
 
@@ -244,6 +254,7 @@ class HomePanel(Panel):
             keep_backups=self._keep.value,
             backup_megabytes=self._megabytes.value,
             keep_import_days=self._days.value,
+            limits=Limits(**{name: control.value for name, control in self._limits.items()}),
         )
         self.desk.tell("The preferences are saved.", level=NoticeLevel.SUCCESS)
 

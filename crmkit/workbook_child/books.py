@@ -82,6 +82,7 @@ def open_pages(task: Task, content: bytes | None) -> Iterator[Page]:
     Raises:
         FaultError: The cells lie so far apart that they have to be read one by one.
     """
+    _check_unpacked(task, content)
     if task.sparse:
         yield from _sparse_pages(task, content)
         return
@@ -154,6 +155,18 @@ def _sparse_pages(task: Task, content: bytes | None) -> Iterator[Page]:
             if any(value is not None for value in row):
                 height, width = height + 1, max(width, len(row))
         yield SparsePage(page.title, page.sheet_state == "visible", height, width, page)
+
+
+def _check_unpacked(task: Task, content: bytes | None) -> None:
+    """Raise when the parts of a workbook are said to be larger than may be read; memory and time are
+    the limits of those that lie.
+    """
+    if not is_zip(task.path, content):
+        return
+    with zipfile.ZipFile(opened(task.path, content)) as archive:
+        size = sum(info.file_size for info in archive.infolist())
+    if size > task.limits.unpacked_mb << 20:
+        raise FaultError("unpacked_mb", f"{size:,}")
 
 
 def _is_sparse(path: str, content: bytes | None) -> bool:

@@ -77,7 +77,7 @@ class SecondOpinion:
     def _read(self) -> tuple[int, list[Remark]] | None:
         try:
             return next(self._remarks, None)
-        except MemoryError:
+        except (MemoryError, ImportError):
             raise
         except Exception:  # noqa: BLE001 - several readers and any bytes: the first opinion stands
             self.unsure = True

@@ -14,11 +14,20 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from lxml.etree import LxmlError
 from python_calamine import CalamineError, PasswordError
 
+from crmkit.limits import Limits
 from crmkit.workbook_child import books, business_xml, formats, markup, outlook_data, values
-from crmkit.workbook_child.task import FaultError, Page, Rows, Task, is_zip, opened, say
+from crmkit.workbook_child.task import (
+    FaultError,
+    Page,
+    Rows,
+    Task,
+    check_cells,
+    is_zip,
+    opened,
+    say,
+)
 
 _EVERY: Final = 2_000
 """Rows between two reports of progress."""
@@ -31,7 +40,8 @@ _SHOWN_MERGES: Final = 500
 
 def main() -> None:
     """Do the task that comes in by the standard input."""
-    task = Task(**json.loads(sys.stdin.read()))
+    asked = json.loads(sys.stdin.read())
+    task = Task(**{**asked, "limits": Limits(**asked["limits"])})
     _limit(task)
     try:
         if task.kind == "business":
@@ -50,25 +60,20 @@ def main() -> None:
     except PasswordError:
         say(fault="protected")
     except MemoryError:
-        say(fault="memory")
+        say(fault="memory_mb")
     except OSError as error:
-        say(fault="memory" if error.errno == errno.ENOMEM else "damaged", detail=str(error))
+        say(fault="memory_mb" if error.errno == errno.ENOMEM else "damaged", detail=str(error))
     except zlib.error as error:
         # -4 is its word for a lack of memory.
-        say(fault="memory" if "-4" in str(error) else "damaged", detail=str(error))
-    except (
-        CalamineError,
-        LxmlError,
-        zipfile.BadZipFile,
-        KeyError,
-        IndexError,
-        ValueError,
-        SyntaxError,
-        OverflowError,
-        NotImplementedError,
-        EOFError,
-    ) as error:
-        say(fault="damaged", detail=str(error))
+        say(fault="memory_mb" if "-4" in str(error) else "damaged", detail=str(error))
+    except CalamineError as error:
+        # It has a limit of its own for the rectangle around all cells.
+        large = "Cell limit exceeded" in str(error)
+        say(fault="million_cells" if large else "damaged", detail=str(error))
+    except ImportError:
+        raise
+    except Exception as error:  # noqa: BLE001 - several readers and any bytes
+        say(fault="damaged", detail=f"{type(error).__name__}: {error}")
 
 
 def _pages(task: Task, content: bytes | None) -> Iterator[Page]:
@@ -102,6 +107,9 @@ def _write(task: Task, content: bytes | None) -> dict[str, Any]:
     columns = list(range(page.width))
     if page.width > _WIDE:
         columns = sorted(_filled_columns(page.rows()))
+    if len(columns) > task.limits.columns:
+        raise FaultError("columns", f"{len(columns):,}")
+    check_cells(task, page.height * len(columns))
     filled: set[int] = set()
     blank = 0
     with Path(task.target).open("w", encoding="utf-8", newline="") as file:
@@ -173,11 +181,11 @@ def _limit(task: Task) -> None:
         return
     import resource  # not on Windows
 
-    memory = task.memory_mb << 20
+    memory, seconds = task.limits.memory_mb << 20, task.limits.seconds
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     with suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_CPU, (task.seconds, task.seconds))
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     with suppress(ValueError, OSError):
         # An abort is expected here; it must not leave a copy of the memory on the disk.
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from lxml import etree
 
-from crmkit.workbook_child.task import FIRST_ROWS, Merge, Page, Rows, Task
+from crmkit.workbook_child.task import FIRST_ROWS, Merge, Page, Rows, Task, check_cells
 from crmkit.workbook_child.values import find_format, number
 
 _SS: Final = "{urn:schemas-microsoft-com:office:spreadsheet}"
@@ -58,15 +58,16 @@ def _web_pages(task: Task) -> Iterator[MarkupPage]:
     if root is None:
         return
     for count, table in enumerate(root.iter("table"), start=1):
-        found, merges = _web_rows(table)
+        found, merges = _web_rows(table, task)
         caption = table.find("caption")
         named = _web_text(caption) if caption is not None else ""
         # The number keeps two tables of one name apart.
         yield MarkupPage(f"Table {count}{f': {named}' if named else ''}", found, merges)
 
 
-def _web_rows(table: Any) -> tuple[list[tuple[int, list[str]]], tuple[Merge, ...]]:
+def _web_rows(table: Any, task: Task) -> tuple[list[tuple[int, list[str]]], tuple[Merge, ...]]:
     found, merges = [], []
+    count = 0
     # Column -> the last row that a cell above reaches down to.
     taken: dict[int, int] = {}
     rows = itertools.chain(
@@ -89,6 +90,8 @@ def _web_rows(table: Any) -> tuple[list[tuple[int, list[str]]], tuple[Merge, ...
             if across > 1 or down > 1:
                 merges.append((line, place, line + down - 1, place + across - 1))
             taken.update(dict.fromkeys(range(place, place + across), line + down - 1))
+        count += len(cells)
+        check_cells(task, count)
         found.append((line, cells))
     return found, tuple(merges)
 
@@ -127,6 +130,7 @@ def _xml_pages(task: Task) -> Iterator[MarkupPage]:
     found: list[tuple[int, list[str]]] = []
     merges: list[Merge] = []
     visible = True
+    count = 0
     events = etree.iterparse(
         task.path,
         events=("end",),
@@ -144,6 +148,8 @@ def _xml_pages(task: Task) -> Iterator[MarkupPage]:
             last = found[-1][0] if found else 0
             line = _place(element.get(f"{_SS}Index"), last + 1, _TALLEST)
             found.append((line, _xml_cells(element, line, styles, merges)))
+            count += len(found[-1][1])
+            check_cells(task, count)
             element.clear()
             while element.getprevious() is not None:
                 del element.getparent()[0]

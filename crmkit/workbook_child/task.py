@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
+from crmkit.limits import Limits
+
 Rows: TypeAlias = Iterator[tuple[int, list[Any]]]
 Merge: TypeAlias = tuple[int, int, int, int]
 """Merged cells: first row, first column, last row, last column. Rows count from 1, columns from 0 in
@@ -31,13 +33,12 @@ class Task:
             this file. The last row of the headers, and how many they are.
         aside: The file for rows that cannot be read.
         password: Opens a protected workbook. It comes through a pipe, and nobody writes it down.
-        memory_mb, seconds: Limits, where the system keeps them.
+        limits: What it may cost; memory and time where the system keeps them.
     """
 
     path: str
     sparse: bool
-    memory_mb: int
-    seconds: int
+    limits: Limits
     kind: str = "workbook"
     encoding: str = ""
     password: str = field(default="", repr=False)
@@ -69,14 +70,24 @@ class FaultError(Exception):
     """What keeps a file from being read, by a word that the parent knows.
 
     Args:
-        fault: "protected", "password", "locked", "damaged", "memory" or "sparse"; of an XML file
-            "xml", "unknown", "definitions" or "intricate".
+        fault: "protected", "password", "locked", "damaged", "missing", "sparse", or the name of the
+            limit that would be broken; of an XML file "xml", "unknown", "definitions" or "intricate".
         detail: For the log; of an XML file for the user.
     """
 
     def __init__(self, fault: str, detail: str = "") -> None:
         super().__init__(detail)
         self.fault = fault
+
+
+def check_cells(task: Task, count: int) -> None:
+    """Raise when there are more cells than may be read.
+
+    Raises:
+        FaultError: There are.
+    """
+    if count > task.limits.million_cells * 1_000_000:
+        raise FaultError("million_cells", f"{count:,}")
 
 
 def opened(path: str, content: bytes | None) -> Any:
