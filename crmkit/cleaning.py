@@ -88,7 +88,7 @@ class _Line:
                         stage(value),
                         value if first else before,
                         fault,
-                        step.key(value) if first else None,
+                        step.key(value) if position == step.looks_up_at else None,
                         number,
                     )
                 )
@@ -391,7 +391,7 @@ def _list_words(db: Database, line: _Line, layer: _Layer, query: Query) -> None:
 
     def texts() -> list[str]:
         distinct = sql(
-            "select distinct {c} from ({q}) where {c} is not null", c=line.value, q=query
+            "select distinct {key} from ({q}) where {key} is not null", key=layer.key, q=query
         )
         return [text for (text,) in db.rows(distinct)]
 
@@ -409,7 +409,7 @@ def _list_words(db: Database, line: _Line, layer: _Layer, query: Query) -> None:
             having {key} is not null
             """,
             step=line.step_id(layer.step),
-            key=step.key(sql("text")),
+            key=step.listed(sql("text")),
             texts=list(words),
             words=list(words.values()),
             count=len(words),

@@ -17,7 +17,6 @@ from functools import cache
 from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias
 
 import phonenumbers
-import stdnum.exceptions
 from babel import Locale
 from pydantic import (
     BaseModel,
@@ -27,9 +26,8 @@ from pydantic import (
     ValidationError,
     field_validator,
 )
-from stdnum import get_cc_module
 
-from crmkit import expressions, transforms
+from crmkit import company_numbers, expressions, transforms
 from crmkit.errors import Level, MappingError
 from crmkit.expressions import VALUE
 from crmkit.sql import Query, join, sql
@@ -38,7 +36,7 @@ Stage: TypeAlias = Callable[[Query], Query]
 """What a step makes of the text so far."""
 
 Texts: TypeAlias = Callable[[], list[str]]
-"""Asks for the different texts that reach a step."""
+"""Asks for the different texts that a step looks up."""
 
 
 @dataclass(frozen=True)
@@ -80,10 +78,12 @@ class Step(BaseModel, ABC):
 
     Attributes:
         title: What it does, for the screen.
+        looks_up_at: Which of its stages looks words up.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     title: ClassVar[str]
+    looks_up_at: ClassVar[int] = 0
     kind: str
 
     @abstractmethod
@@ -98,6 +98,10 @@ class Step(BaseModel, ABC):
         """What of a text is looked up among the words; None for a step that looks nothing up."""
         del text
         return None
+
+    def listed(self, word: Query) -> Query:
+        """What a word is listed under: what `key` takes of a text, taken of the word."""
+        return self.key(word) or word
 
     def words(self, place: Place, texts: Texts) -> Mapping[str, str]:
         """The words that are looked up, and what they give."""
@@ -730,19 +734,38 @@ class Vat(Step):
     kind: Literal["vat"] = "vat"
     country: str = _country("Country of numbers without one")
 
+    looks_up_at = 1
+
     def stages(self, place: Place) -> tuple[Stage, ...]:
         return (
             lambda text: sql(
-                "case when {wrong} is null then {text} end", wrong=place.word, text=text
+                "struct_pack(text := {text}, right := {checked})",
+                text=text,
+                checked=company_numbers.checked(text, self._country(place)),
+            ),
+            lambda seen: sql(
+                "case when {word} is null and coalesce({s}.right, true) then {s}.text end",
+                word=place.word,
+                s=seen,
             ),
         )
 
     def key(self, text: Query) -> Query | None:
-        return text
+        return sql("case when {s}.right is null then {s}.text end", s=text)
+
+    def listed(self, word: Query) -> Query:
+        return word
 
     def words(self, place: Place, texts: Texts) -> Mapping[str, str]:
-        country = self.country.upper() or place.country
-        return {text: "wrong" for text in texts() if is_company_number(text, country) is False}
+        country = self._country(place)
+        return {
+            text: "wrong"
+            for text in texts()
+            if company_numbers.is_company_number(text, country) is False
+        }
+
+    def _country(self, place: Place) -> str:
+        return self.country.upper() or place.country
 
     def faults(self) -> tuple[Fault, ...]:
         return (
@@ -752,49 +775,6 @@ class Vat(Step):
                 "Compare it with the company's papers and correct it in the file.",
             ),
         )
-
-
-_ALSO: Final = {
-    "NO": ("orgnr",),
-    "SE": ("orgnr",),
-    "FI": ("ytunnus",),
-    "CH": ("uid",),
-    "FR": ("siren", "siret"),
-    "DE": ("stnr",),
-}
-"""Numbers of companies beside the VAT number, by country, as python-stdnum calls them."""
-
-
-def is_company_number(text: str, country: str) -> bool | None:
-    """Whether a text is a number of a company; None for a country whose rules are not known."""
-    compact = re.sub(r"[^0-9A-Z]", "", text.upper())
-    if prefix := re.match(r"(?:EL|[A-Z]{2})(?=[A-Z]?[0-9])", compact):
-        named = "GR" if prefix[0] == "EL" else prefix[0]
-        if _rules(named):
-            country = named
-    rules = _rules(country)
-    if not rules:
-        return None
-    # "MVA" marks a Norwegian number as registered, with and without the country.
-    spellings = {compact, compact.removeprefix(country)}
-    spellings |= {spelling.removesuffix("MVA") for spelling in spellings}
-    return any(_holds(rule, spelling) for rule in rules for spelling in spellings)
-
-
-@cache
-def _rules(country: str) -> tuple[Any, ...]:
-    # Without "MVA" a Norwegian VAT number is the organisation's.
-    named = _ALSO.get(country, ()) if country == "NO" else ("vat", *_ALSO.get(country, ()))
-    found = [get_cc_module(country.lower(), what) for what in named]
-    return tuple(module for module in found if module is not None)
-
-
-def _holds(rule: Any, text: str) -> bool:
-    try:
-        rule.validate(text)
-    except stdnum.exceptions.ValidationError:
-        return False
-    return True
 
 
 class Date(Step):

@@ -38,6 +38,7 @@ LAYERS: Final = (
     "erp_sheets",
     "staging",
     "expressions",
+    "company_numbers",
     "steps",
     "mapping",
     "headers",

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crmkit import cleaning
+from crmkit.company_numbers import is_company_number
 from crmkit.database import in_memory
 from crmkit.errors import MappingError
 from crmkit.mapping import ColumnMapping, Mapping
@@ -36,7 +37,6 @@ from crmkit.steps import (
     Vat,
     WebAddress,
     YesNo,
-    is_company_number,
     steps_from,
 )
 
