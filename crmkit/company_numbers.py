@@ -159,8 +159,7 @@ def _once(value: Query, called: Query, query: Query) -> Query:
 def _holds_in_sql(country: str, number: Query) -> Query:
     """Whether the digits of a number are right."""
     if weights := _WEIGHTS.get(country):
-        right = sql("{sum} % 11 = 0", sum=_sum(_weighed(number, weights)))
-        return right
+        return sql("{sum} % 11 = 0", sum=_sum(_weighed(number, weights)))
     if country == "NL":
         # Behind the digits stand two more. Since 2020 a number need not pass by its digits, but by
         # the whole, in which NL and B are 2321 and 11.

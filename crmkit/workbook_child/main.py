@@ -44,17 +44,7 @@ def main() -> None:
     task = Task(**{**asked, "limits": Limits(**asked["limits"])})
     _limit(task)
     try:
-        if task.kind == "business":
-            say(result=business_xml.write(task) if task.target else business_xml.inspect(task))
-            return
-        if task.kind == "cards":
-            say(result=business_xml.write_cards(task))
-            return
-        if task.kind == "outlook":
-            say(result=outlook_data.write(task))
-            return
-        content = books.deciphered(task) if task.kind == "workbook" else None
-        say(result=_write(task, content) if task.target else _inspect(task, content))
+        say(result=_done(task))
     except FaultError as fault:
         say(fault=fault.fault, detail=str(fault))
     except PasswordError:
@@ -74,6 +64,17 @@ def main() -> None:
         raise
     except Exception as error:  # noqa: BLE001 - several readers and any bytes
         say(fault="damaged", detail=f"{type(error).__name__}: {error}")
+
+
+def _done(task: Task) -> dict[str, Any]:
+    if task.kind == "business":
+        return business_xml.write(task) if task.target else business_xml.inspect(task)
+    if task.kind == "cards":
+        return business_xml.write_cards(task)
+    if task.kind == "outlook":
+        return outlook_data.write(task)
+    content = books.deciphered(task) if task.kind == "workbook" else None
+    return _write(task, content) if task.target else _inspect(task, content)
 
 
 def _pages(task: Task, content: bytes | None) -> Iterator[Page]:
