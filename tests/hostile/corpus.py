@@ -26,8 +26,11 @@ _TYPES: Final = (
     '<Default Extension="xml" ContentType="application/xml"/>'
     '<Override PartName="/xl/workbook.xml" ContentType="application/'
     'vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"/>'
+    "{more}</Types>"
+)
+_STRINGS: Final = (
     '<Override PartName="/xl/sharedStrings.xml" ContentType="application/'
-    'vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"/></Types>'
+    'vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"/>'
 )
 _ROOT: Final = (
     '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
@@ -110,7 +113,9 @@ def xlsx(
 ) -> None:
     """A workbook of one sheet, written by hand so that anything can be in it."""
     whole = {
-        "[Content_Types].xml": _TYPES,
+        "[Content_Types].xml": _TYPES.format(
+            more=_STRINGS if "xl/sharedStrings.xml" in (parts or {}) else ""
+        ),
         "_rels/.rels": _ROOT,
         "xl/workbook.xml": _BOOK.format(name=name, more=book),
         "xl/_rels/workbook.xml.rels": _LINKS.format(more=links),
@@ -124,8 +129,7 @@ def xlsx(
 
 def _with_flood(path: Path, part: str, head: str, piece: str, tail: str, megabytes: int) -> None:
     """A workbook with a part that repeats one piece until it is as large as said."""
-    xlsx(path)
-    kept = {}
+    xlsx(path, parts={part: ""} if "sheet" not in part else None)
     with zipfile.ZipFile(path) as archive:
         kept = {name: archive.read(name) for name in archive.namelist() if name != part}
     block = (piece * (MB // len(piece) + 1)).encode()
