@@ -20,7 +20,7 @@ from crmkit.ui import markup
 from crmkit.ui.desk import Desk, button
 from crmkit.ui.handling import NoticeLevel
 from crmkit.ui.origin import Load, Origin
-from crmkit.ui.parts import Part, check, dropdown
+from crmkit.ui.parts import Part, check, dropdown, offer
 
 _SHOWN: Final = 100
 _STYLE: Final = {"description_width": "200px"}
@@ -136,8 +136,7 @@ class ErpOrigin(Origin):
             self.connection.options = names
             if names:
                 self.connection.value = chosen if chosen in names else names[0]
-            countries = self.desk.workspace.countries()
-            self.country.options = [("All", ""), *countries]
+            offer(self.country, [("All", ""), *self.desk.workspace.countries()], keep=True)
             self._offer_descriptions()
         finally:
             self._filling = False

@@ -91,6 +91,8 @@ def test_criteria_are_asked_for(panel: SourcePanel) -> None:
 
     assert "1 row." in look(panel)
     assert "De Klaverhof" in erp(panel).found.value
+    panel.show()
+    assert "NL" == erp(panel).country.value
 
 
 def test_a_description_is_repeated(panel: SourcePanel) -> None:
