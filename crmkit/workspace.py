@@ -1763,6 +1763,11 @@ class ImportSession:
         return staging.from_json(json.loads(self._state["staged"]))
 
     @property
+    def source_chosen(self) -> SourceSettings:
+        """How the file is read, where the user said so; the rest was found."""
+        return SourceSettings.model_validate_json(self._state.get("source_chosen") or "{}")
+
+    @property
     def source_path(self) -> Path:
         """The file that was loaded."""
         return Path(self._state["source_path"])
@@ -2026,7 +2031,7 @@ class ImportSession:
             subject=self.subject,
             erp=self.erp_request,
             account=self.account_source,
-            source=SourceSettings.model_validate_json(self._state.get("source_chosen") or "{}"),
+            source=self.source_chosen,
             columns=columns,
             made=made,
             constants={constant.target: constant.value for constant in mapping.constants},
@@ -2094,7 +2099,7 @@ class ImportSession:
                 where=f"{description.name}, {description.subject}",
                 mend="Choose another description.",
             )
-        read_as = SourceSettings.model_validate_json(self._state.get("source_chosen") or "{}")
+        read_as = self.source_chosen
         if description.source != read_as:
             said = description.source.model_dump()
             staged = self.load(self.source_path, **said, password=password, progress=progress)

@@ -122,18 +122,24 @@ class SourcePanel(Panel):
 
     def _read_again(self) -> None:
         session = self.desk.session
-        staged = session.staged
-        delimiter = self._delimiter.value
+        staged, chosen = session.staged, session.source_chosen
+        encoding, delimiter = self._encoding.value.strip(), self._delimiter.value
+        header = (self._header.value, self._header_rows.value)
+        if header == (staged.header_row, staged.header_rows):
+            header = (chosen.header_row, chosen.header_rows)
+        # What was found and not changed is found anew: next month's file may be another.
         read = functools.partial(
             session.load,
             session.source_path,
-            sheet=self._sheet.value or None,
+            sheet=chosen.sheet if self._sheet.value == staged.sheet else self._sheet.value,
             # Under another encoding or delimiter, the headers can be in another row.
-            header_row=None if self._reads_anew() else self._header.value,
-            header_rows=self._header_rows.value,
+            header_row=None if self._reads_anew() else header[0],
+            header_rows=header[1],
             keep_notes=self._keep_notes.value,
-            encoding=self._encoding.value.strip() if staged.encoding else "",
-            delimiter=_DELIMITERS.get(delimiter, delimiter) if staged.encoding else "",
+            encoding=chosen.encoding if encoding == staged.encoding else encoding,
+            delimiter=chosen.delimiter
+            if delimiter == _shown(staged.delimiter)
+            else _DELIMITERS.get(delimiter, delimiter),
         )
         self._load(lambda progress: read(progress=progress))
 

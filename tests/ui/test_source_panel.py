@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from crmkit.descriptions import SourceSettings
 from crmkit.ui.desk import Desk
 from crmkit.ui.file_origin import upload_limit
 from crmkit.ui.source import SourcePanel
@@ -115,3 +116,18 @@ def test_a_teams_dashboard_says_how_large_a_file_may_be(monkeypatch: pytest.Monk
     monkeypatch.setenv("CRMKIT_UPLOAD_MEGABYTES", "7")
 
     assert 7 * MEGABYTE == upload_limit()
+
+
+def test_only_what_was_changed_counts_as_chosen(session: ImportSession) -> None:
+    """What was found in this file is found anew in next month's."""
+    panel = panel_of(session, b"Name;City\nAcme;Oslo\nBeta;Lund\n")
+    panel._header.value = 2
+
+    read_again(panel)
+
+    assert SourceSettings(header_row=2) == session.source_chosen
+
+    panel._encoding.value = "mac-roman"
+    read_again(panel)
+
+    assert ("mac-roman", "") == (session.source_chosen.encoding, session.source_chosen.delimiter)
