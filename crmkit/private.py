@@ -162,6 +162,10 @@ def left(workspace: Path, committed: set[str], *, days: int) -> tuple[Left, ...]
     for item in backups(workspace / "backups"):
         at = item.made_at
         found.append(Left(LeftKind.BACKUP, item.name, "", None, at, item.size, at < limit))
+    for path in (workspace / "backups").glob("unreadable-*"):
+        # What a restore set aside of a CRM that could not be read.
+        used = _last_used(path)
+        found.append(Left(LeftKind.BACKUP, path.name, "", None, used, _size(path), used < limit))
     return tuple(sorted(found, key=lambda item: (item.last_used, item.name), reverse=True))
 
 

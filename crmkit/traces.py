@@ -82,15 +82,15 @@ class ForgetPreview:
         found, files = self.crm, self.files
         belongs = sum(found.children.values())
         rows = [
-            f"{item.rows:,} rows of the import of {item.source}"
+            f"{_counted(item.rows, 'row')} of the import of {item.source}"
             + (f", with the uploaded file {', '.join(item.uploads)}" if item.uploads else "")
             for item in files.imports
         ]
         told = [
             (
-                f"From the CRM go {found.label} (ID {found.person_id}), {belongs:,} things that belong to"
-                f" the person, {found.changes:,} lines of the change log and {found.selections:,} places"
-                " in selections."
+                f"From the CRM go {found.label} (ID {found.person_id}), with"
+                f" {_counted(belongs, 'thing')} of the person's, {_counted(found.changes, 'line')} of"
+                f" the change log and {_counted(found.selections, 'place')} in selections."
             ),
             _listed("From imports go", rows),
             _listed("Decisions about the person go from these descriptions:", files.descriptions),
@@ -208,6 +208,10 @@ def remove(
         private.delete(workspace / "exports" / file for file in found.exports)
     if backups:
         private.delete(workspace / "backups" / file for file in found.backups)
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _listed(lead: str, things: Sequence[str]) -> str:

@@ -128,7 +128,7 @@ def test_the_preview_says_where_the_person_is(workspace: Workspace, tmp_path: Pa
     assert 1 == len(preview.files.backups)
     assert (str(tmp_path / "outside.csv"),) == preview.files.outside
     assert (f"{locked.id}/not-read-yet.csv",) == preview.files.unread
-    assert any("1 rows of the import of outside.csv" in line for line in preview.lines)
+    assert any("1 row of the import of outside.csv" in line for line in preview.lines)
     assert ["Quirina", "Bo"] == persons(workspace)
 
 

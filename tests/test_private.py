@@ -7,6 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -252,6 +253,17 @@ def test_the_command_lists_and_purges(workspace: Workspace) -> None:
     (backup,) = workspace.private_data()
     assert "Deleted: 1." in run(app, ["purge", backup.name, "--yes", *where]).output
     assert () == workspace.private_data()
+
+
+def test_a_damaged_crm_that_was_set_aside_is_listed_and_purged(workspace: Workspace) -> None:
+    copy = workspace.back_up(datetime(2026, 1, 2), "test")
+    workspace.crm_path.write_bytes(b"damaged")
+    Workspace(workspace.path).restore(copy)
+
+    (aside,) = [item for item in workspace.private_data() if item.name.startswith("unreadable-")]
+    workspace.purge([aside])
+
+    assert [copy] == files(workspace.path / "backups")
 
 
 @pytest.mark.parametrize("name", ["nothing", "../crm.duckdb", ".."])

@@ -50,6 +50,12 @@ class _New(Part):
         ]
 
     def _save(self) -> None:
+        if self.desk.workspace.visitor:
+            # Else the server could be made to knock at any door in its network.
+            raise SettingsError(
+                "On a team's dashboard nobody can make a connection.",
+                mend="Ask whoever looks after the server: `crmkit app` there can make it.",
+            )
         # Once it was tried, nothing here knows it any more.
         password, self.password.value = self.password.value, ""
         bare, inside = connections.take_apart(self.url.value)
@@ -122,6 +128,7 @@ class ErpOrigin(Origin):
             w.HBox([self.look, self.take, self.take_ticked]),
             *(self.hint, self.found, self.ticks),
         ]
+        self.new.widget.layout.display = "none" if desk.workspace.visitor else ""
         self.widget.add_class("ck-erp")
         self._filling = False
         changed = desk.handler.guard(self._changed)

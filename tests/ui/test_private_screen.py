@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from crmkit.errors import SettingsError
 from crmkit.ui.desk import Desk
+from crmkit.ui.erp import ErpOrigin
 from crmkit.ui.home import HomePanel
 from crmkit.ui.private import PrivateData
 from crmkit.ui.selections import SelectionView
+from crmkit.ui.wizard import Wizard
 from crmkit.workspace import Workspace
 from tests.test_backup import ready
 from tests.ui.test_backups import press, told
@@ -106,3 +109,49 @@ def test_a_visitor_shares_an_import_on_home(tmp_path: Path) -> None:
     assert ["ann"] == [item.owner for item in other.unfinished()]
     press(panel.widget, "Keep to myself")
     assert () == other.unfinished()
+
+
+def test_a_person_forgotten_in_the_preview_leaves_the_import_too(tmp_path: Path) -> None:
+    """The import in hand is opened anew: its file is another."""
+    workspace = Workspace.create(tmp_path / "workspace")
+    path = tmp_path / "people.csv"
+    path.write_text(
+        "Company name,Last name,E-mail\nAcme,Zwart,zwart@acme.example\nAcme,Berg,berg@acme.example\n",
+        encoding="utf-8",
+    )
+    first = workspace.new_import()
+    first.load(path)
+    first.preview()
+    first.commit()
+    wizard = Wizard(workspace, strict=True)
+    wizard.start()
+    wizard.desk.session.load(path)
+    wizard.desk.session.preview()
+    wizard.go("preview")
+    panel = wizard.panel("preview")
+
+    panel._history.show([("person", 1)])
+    press(panel.widget, "Forget person 1 …")
+    assert wizard.desk.wait(60)
+    assert "1 row of the import of people.csv" in told(panel.widget)
+    press(panel.widget, "Forget now")
+    assert wizard.desk.wait(60)
+    assert wizard.desk.wait(60)
+
+    assert "preview" == wizard.step
+    assert ["Berg"] == list(wizard.desk.session.first_rows()["Last name"])
+    assert wizard.desk.session.preview_is_fresh
+    assert ["unchanged"] == list(wizard.desk.session.preview().to_df("person")["status"])
+
+
+def test_a_visitor_makes_no_connection_to_a_database(tmp_path: Path) -> None:
+    """Not even by pressing a button that is hidden."""
+    workspace = Workspace.create(tmp_path / "workspace")
+    visiting = Workspace.open(workspace.path, visitor="ann")
+    desk = Desk(visiting, visiting.new_import(), strict=True)
+    panel = ErpOrigin(desk, lambda _: None)
+
+    assert "none" == panel.new.widget.layout.display
+    panel.new.name.value, panel.new.url.value = "Inside", "postgresql://10.0.0.1/x"
+    with pytest.raises(SettingsError, match="nobody can make a connection"):
+        panel.new.save.click()
