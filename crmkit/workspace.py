@@ -101,7 +101,7 @@ from crmkit.plan import Balance, Plan, balance, make_plan, outline
 from crmkit.preview import RecordDetail, RowFilter
 from crmkit.price_lists import PriceList
 from crmkit.private import Left
-from crmkit.processes import has_ended, mark, temporary_folder
+from crmkit.processes import has_ended, mark, part_of, temporary_folder
 from crmkit.records import by_hand
 from crmkit.remembered import HeaderChoice
 from crmkit.restore import RestorePreview, preview_restore, restore, rewrite
@@ -565,7 +565,7 @@ class Workspace:
 
     def _keep_forgotten(self, person_ids: Sequence[int]) -> None:
         if person_ids:
-            part = self._forgotten_path.with_suffix(".part")
+            part = part_of(self._forgotten_path)
             part.write_text(json.dumps(list(person_ids)), encoding="utf-8")
             part.replace(self._forgotten_path)
 
