@@ -1,12 +1,12 @@
 # app: the dashboard on sample data   lab: JupyterLab on the notebooks
 # test: everything, in a real browser too   check: format, lint, types, tests   bench: columns mapped right, and speed
-# crash: killed at many points, full disks, many processes at once (docs/reliability.md)
+# crash: killed at many points, full disks, many processes at once (docs/reliability.md)   fuzz: damaged files at random
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: app lab test lint check bench crash setup
+.PHONY: app lab test lint check bench fuzz crash setup
 
 app: setup
 	$(BIN)/crmkit app
@@ -31,6 +31,11 @@ bench: setup
 crash: setup
 	$(BIN)/python -m tests.crash --disks 3
 	$(BIN)/python -m tests.crash --together 8 --each 30 --kills 4
+
+# For so many seconds; what it finds is kept, and make fails.
+fuzz: SECONDS ?= 60
+fuzz: setup
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
 
 setup: $(VENV)/installed
 
