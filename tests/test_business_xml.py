@@ -540,6 +540,32 @@ _DEEP = "<a>" * 400 + "</a>" * 400
 _BOMB = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 12))
 
 
+def test_a_party_with_thousands_of_addresses_is_read(db: Database, tmp_path: Path) -> None:
+    """Each has its columns; beyond the most columns they stand in one."""
+    place = "<BillingAddress><AddressDetail>Rua {n}</AddressDetail></BillingAddress>"
+    many = "".join(place.format(n=n) for n in range(9_000))
+    text = PORTUGUESE.replace("<CustomerID>C2<", f"{many}<CustomerID>C2<")
+
+    _, (_, second, _) = table(db, write(tmp_path, text, encoding="cp1252"))
+
+    assert ("Rua 0", "Rua 1") == (
+        second["Postal address: street"],
+        second["Postal address 2: street"],
+    )
+    assert "Postal address 9000: street: Rua 8999" in second["More"]
+
+
+def test_a_key_of_zeros_is_a_key_and_a_word_for_nothing_is_none(
+    db: Database, tmp_path: Path
+) -> None:
+    text = PORTUGUESE.replace(">C1<", ">000<").replace(">C2<", ">Desconhecido<")
+
+    _, (first, second, _) = table(db, write(tmp_path, text, encoding="cp1252"))
+
+    assert ("000", "SAF-T 599999993:customer 000") == (first["Number"], first["ERP key"])
+    assert not {"Number", "ERP key"} & set(second)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -61,3 +61,11 @@ def test_wide_encodings_are_found_without_a_mark(tmp_path: Path, encoding: str, 
     path.write_bytes(text.encode(encoding))
 
     assert (encoding, "") == find_encoding(path)
+
+
+def test_a_file_of_one_long_line_is_looked_at_in_a_moment(tmp_path: Path) -> None:
+    """XML files are often written so."""
+    path = tmp_path / "line.xml"
+    path.write_bytes(b"x" * 3_000_000 + "Søren Bjørnstad".encode("cp1252") + b"x" * 3_000_000)
+
+    assert "cp1252" == find_encoding(path)[0]

@@ -64,7 +64,10 @@ _LATIN: Final = frozenset(
 )
 _TYPOGRAPHY: Final = frozenset("€£©®™°§–—‘’“”„‚…•«»·×½¼¾²³±´`¨ \xa0ªº¿¡")
 _INSIDE_WORDS: Final = "’‘–·"
-_BEYOND_ASCII: Final = re.compile(rb"[^\n\r]*[\x80-\xff][^\n\r]*")
+_BEYOND_ASCII: Final = re.compile(rb"[\x80-\xff][^\n\r]{0,200}")
+_BEFORE: Final = 200
+"""Bytes of a line before the first letter beyond ASCII; a line can be a whole file."""
+
 _ENOUGH: Final = 100_000
 _MARGIN: Final = 0.1
 """How much better another code page must read to be taken instead of the usual one."""
@@ -164,9 +167,13 @@ def _find_page(path: Path, country: str) -> str:
 def _lines_beyond_ascii(path: Path) -> Iterator[bytes]:
     size = 0
     for piece in pieces_of(path):
+        end = 0
         for found in _BEYOND_ASCII.finditer(piece):
-            yield found[0][:_ENOUGH]
-            size += len(found[0])
+            before = piece[max(found.start() - _BEFORE, end) : found.start()]
+            line = before.replace(b"\r", b"\n").rpartition(b"\n")[2] + found[0]
+            yield line
+            end = found.end()
+            size += len(line)
             if size > _ENOUGH:
                 return
 

@@ -23,6 +23,7 @@ from crmkit.workbook_child.xaf import XAF
 _EVERY: Final = 1_000
 _MOST_OTHERS: Final = 20
 _LONGEST: Final = 2_000
+_AND_MORE: Final = "..."
 _NAMELESS: Final = ("Name", "Number", "VAT number", "Product name", "Product code")
 _CONTACT_NAMES: Final = ("Contact: first name", "Contact: last name", "Contact: full name")
 _LISTED: Final = ("Role",)
@@ -140,8 +141,9 @@ class Entry:
             if there.casefold() == words.casefold():
                 continue
             listed = self.others.setdefault(header, [])
-            if words not in listed and len(listed) < _MOST_OTHERS:
-                listed.append(words)
+            if words not in listed and len(listed) <= _MOST_OTHERS:
+                # One too many says that there are more.
+                listed.append(words if len(listed) < _MOST_OTHERS else _AND_MORE)
 
     def row(self) -> Row:
         """All that is known about it, and how often it was seen."""
@@ -154,7 +156,8 @@ class Entry:
                 row.put(OTHER_NAMES, "; ".join(words))
             else:
                 differing += [f"{header}: {word}" for word in words]
-        row.put(OTHER_VALUES, "; ".join(differing)[:_LONGEST])
+        others = "; ".join(differing)
+        row.put(OTHER_VALUES, others if len(others) <= _LONGEST else others[:_LONGEST] + _AND_MORE)
         row.cells[SEEN] = str(self.times)
         return row
 

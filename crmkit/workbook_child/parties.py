@@ -90,7 +90,7 @@ _NOBODY: Final = {
 }
 """By country: the tax number of everybody who gave none."""
 
-_SAME_ZEROS: Final = re.compile(r"[A-Z]{0,2}0+(MVA)?")
+_ZEROS: Final = re.compile(r"[A-Z]{0,2}0+(MVA)?")
 _ROLE_ADDRESS: Final = re.compile(
     r"(info|post|mail|e?mail|kontakt|contact|office|kontor|firma|geral|biuro|sales|salg|invoice|"
     r"faktura|facturen|administratie|admin|regnskap|finance|support|service|hello|hei)@.*",
@@ -127,9 +127,11 @@ class Found:
 
     def is_nobody(self, number: str) -> bool:
         """Whether a tax number is that of everybody who has none."""
-        plain = re.sub(r"[^A-Z0-9]", "", number.upper())
-        known = plain in _NOBODY.get(self.country, ()) or bool(_SAME_ZEROS.fullmatch(plain))
-        return bool(plain) and known
+        return self.is_known_nobody(number) or bool(_ZEROS.fullmatch(_plain(number)))
+
+    def is_known_nobody(self, number: str) -> bool:
+        """Whether a number is the country's own for everybody who has none; a key of zeros is a key."""
+        return _plain(number) in _NOBODY.get(self.country, ())
 
     def notes(self) -> list[str]:
         """Sentences for people."""
@@ -157,6 +159,12 @@ class Row:
 
     found: Found
     cells: dict[str, str] = field(default_factory=dict)
+    _last: dict[str, int] = field(default_factory=dict)
+    _seen: set[tuple[str, str]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._last.update(dict.fromkeys(self.cells, 1))
+        self._seen.update(self.cells.items())
 
     def put(self, header: str, words: str) -> None:
         """A cell; another value for it stands in a numbered column beside."""
@@ -165,19 +173,22 @@ class Row:
         if words.casefold() in _NOTHING:
             self.found.nothing[words] += 1
             return
-        place, number = header, 1
-        while (there := self.cells.get(place)) is not None:
-            if there == words:
-                return
-            number += 1
-            place = f"{header} {number}"
-        self.cells[place] = words
+        if (header, words) not in self._seen:
+            self._seen.add((header, words))
+            self.cells[self._next(header)] = words
+
+    def _next(self, name: str) -> str:
+        """The name itself, then with a number: "Phone", "Phone 2"."""
+        number = self._last[name] = self._last.get(name, 0) + 1
+        return name if number == 1 else f"{name} {number}"
 
     def key(self, system: str, kind: str, number: str) -> None:
         """What the books call a party, in a way that no other books do: "SAF-T 912345678:customer 7"."""
-        if number and not self.found.is_nobody(number):
-            self.put("Supplier number" if kind == "supplier" else "Number", number)
-            self.put("ERP key", f"{system}:{kind} {number}")
+        header = "Supplier number" if kind == "supplier" else "Number"
+        if not self.found.is_known_nobody(number):
+            self.put(header, number)
+        if header in self.cells:
+            self.put("ERP key", f"{system}:{kind} {self.cells[header]}")
 
     def tax_number(self, *numbers: str) -> None:
         """The first tax number that is one; the others stand beside it under their own name."""
@@ -185,7 +196,7 @@ class Row:
             if self.found.is_nobody(number):
                 self.found.nobody[" ".join(number.split())] += 1
             elif "VAT number" in self.cells:
-                if _digits(number) != _digits(self.cells["VAT number"]):
+                if (_digits(number) or number) != _digits(self.cells["VAT number"]):
                     self.put("Other tax number", number)
             else:
                 self.put("VAT number", number)
@@ -195,10 +206,7 @@ class Row:
         if not any((parts.lines, parts.zip_code, parts.city, parts.region)):
             self.put("Country", parts.country)
             return
-        base, number = kind, 1
-        while any(cell.startswith(f"{kind}: ") for cell in self.cells):
-            number += 1
-            kind = f"{base} {number}"
+        kind = self._next(kind)
         lines = [*parts.lines[:2], ", ".join(parts.lines[2:])]
         for part, words in zip(("street", "street 2", "street 3"), lines, strict=False):
             self.put(f"{kind}: {part}", words)
@@ -297,6 +305,10 @@ def rank(header: str) -> tuple[int, str]:
     if header in COLUMNS:
         return order.index(header), ""
     return (order.index(base), header) if base in _SEVERAL else (len(order), "")
+
+
+def _plain(number: str) -> str:
+    return re.sub(r"[^A-Z0-9]", "", number.upper())
 
 
 def _digits(number: str) -> str:

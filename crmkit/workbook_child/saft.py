@@ -103,11 +103,11 @@ def _party(element: Element, found: Found, *, key: str) -> Iterator[Row]:
     registered = take(element, "RegistrationNumber")
     taxed = take(element, "TaxRegistration", "TaxRegistrationNumber")
     row.tax_number(*(text for text in (registered, tax, taxed) if text))
-    known: list[Address] = []
+    known: set[Address] = set()
     for kind, place in _places(element):
         parts = _address(place)
         if parts not in known:
-            known.append(parts)
+            known.add(parts)
             row.address(kind, parts)
             row.rest(place)
     further = []
