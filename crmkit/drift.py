@@ -31,6 +31,9 @@ from crmkit.steps import AnyStep, Expression
 _MARKS: Final = 16
 """Cells of a column that are marked: those whose hashes are smallest, whatever their order."""
 
+_ROWS: Final = 50_000
+"""Rows of a file whose cells are looked at for it; a million hashes for each column take long."""
+
 _FEWEST: Final = 5
 """Marks that a column must have to be known by them; yes and no look alike everywhere."""
 
@@ -106,9 +109,10 @@ def marks(db: Database, columns: Sequence[str]) -> dict[str, str]:
                 sql(
                     "(select {id} as c, string_agg(right(hash, 4), ' ' order by hash) from"
                     " (select distinct md5(lower(trim({c}))) as hash from staged"
-                    " where {c} is not null order by hash limit {most}))",
+                    " where {c} is not null and row_no <= {rows} order by hash limit {most}))",
                     id=column,
                     c=name(column),
+                    rows=_ROWS,
                     most=_MARKS,
                 )
                 for column in columns

@@ -17,7 +17,7 @@ from crmkit.ui.widgets import Uploader
 from crmkit.ui.widgets.uploader import MEGABYTE
 
 _ENDINGS = (
-    *(".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".csv", ".txt", ".tsv"),
+    *(".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".csv", ".txt", ".tsv", ".xml"),
     *(".vcf", ".vcard", ".json", ".jsonl", ".ldif", ".zip", ".pst", ".ost"),
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any, Final
 
 import ipywidgets as w
 
@@ -18,6 +19,12 @@ from crmkit.ui.handling import NoticeLevel
 from crmkit.ui.private import PrivateData
 from crmkit.ui.widgets import Downloader
 from crmkit.workspace import Batch, Unfinished, Workspace
+
+_WIDE: Final[dict[str, Any]] = {
+    "style": {"description_width": "230px"},
+    "layout": {"width": "420px", "max_width": "100%"},
+}
+"""How wide a preference is: as the longest of their names needs."""
 
 
 class HomePanel(Panel):
@@ -44,35 +51,17 @@ class HomePanel(Panel):
         self._batches = w.VBox()
         self._download = Downloader()
         self._mandatory = w.Checkbox(description="Mandatory company on person", indent=False)
-        self._category = w.Text(
-            description="Default category:", style={"description_width": "140px"}
-        )
-        self._business = w.Text(
-            description="Default business:", style={"description_width": "140px"}
-        )
-        self._basis = w.Dropdown(
-            description="Default legal basis:", style={"description_width": "140px"}
-        )
-        self._country = w.Dropdown(description="Own country:", style={"description_width": "140px"})
-        self._keep = w.BoundedIntText(
-            description="Backups to keep:", min=1, max=1000, style={"description_width": "140px"}
-        )
+        self._category = w.Text(description="Default category:", **_WIDE)
+        self._business = w.Text(description="Default business:", **_WIDE)
+        self._basis = w.Dropdown(description="Default legal basis:", **_WIDE)
+        self._country = w.Dropdown(description="Own country:", **_WIDE)
+        self._keep = w.BoundedIntText(description="Backups to keep:", min=1, max=1000, **_WIDE)
         self._megabytes = w.BoundedIntText(
-            description="At most, in MB:",
-            min=1,
-            max=10_000_000,
-            style={"description_width": "140px"},
+            description="At most, in MB:", min=1, max=10_000_000, **_WIDE
         )
-        self._days = w.BoundedIntText(
-            description="Keep imports, days:",
-            min=1,
-            max=10_000,
-            style={"description_width": "140px"},
-        )
+        self._days = w.BoundedIntText(description="Keep imports, days:", min=1, max=10_000, **_WIDE)
         self._limits = {
-            name: w.BoundedIntText(
-                description=f"{label}:", min=1, max=10_000_000, style={"description_width": "220px"}
-            )
+            name: w.BoundedIntText(description=f"{label}:", min=1, max=10_000_000, **_WIDE)
             for name, label in LABELS.items()
         }
         self._backups = BackupList(desk, restored=self.show)

@@ -49,6 +49,16 @@ def test_address_books_are_offered(panel: SourcePanel) -> None:
     assert offered == list(files(panel).files.options)
 
 
+def test_every_sample_is_offered(tmp_path: Path) -> None:
+    workspace = Workspace.create(tmp_path / "workspace")
+    panel = SourcePanel(Desk(workspace, workspace.new_import(), folders=(SAMPLES,), strict=True))
+    panel.show()
+
+    offered = {Path(label).name for label in files(panel).files.options}
+
+    assert offered == {path.name for path in SAMPLES.iterdir()} - {"README.md"}
+
+
 def test_it_says_which_program_wrote_the_file(panel: SourcePanel) -> None:
     assert "Outlook contacts (German)" in opened(panel, "lists/outlook.csv")
 
