@@ -114,7 +114,7 @@ def test_the_preview_says_where_the_person_is(workspace: Workspace, tmp_path: Pa
     other = workspace.new_import()
     other.load(write(tmp_path / "outside.csv", [BO, QUIRINA]))
     loaded(workspace, [BO])
-    imported(workspace, [BO])
+    copy = workspace.back_up(datetime(2026, 1, 2), "test")
     locked = workspace.new_import()
     write(locked.upload_folder / "not-read-yet.csv", [QUIRINA])
 
@@ -125,7 +125,7 @@ def test_the_preview_says_where_the_person_is(workspace: Workspace, tmp_path: Pa
     assert 1 == preview.crm.selections
     assert [(other.id, 1)] == [(item.import_id, item.rows) for item in preview.files.imports]
     assert (export.name,) == preview.files.exports
-    assert 1 == len(preview.files.backups)
+    assert (copy,) == preview.files.backups
     assert (str(tmp_path / "outside.csv"),) == preview.files.outside
     assert (f"{locked.id}/not-read-yet.csv",) == preview.files.unread
     assert any("1 row of the import of outside.csv" in line for line in preview.lines)
