@@ -172,10 +172,11 @@ def test_new_values_of_a_list_are_told(workspace: Workspace, saved: ImportSessio
 def test_a_value_that_was_mapped_is_not_new(workspace: Workspace, saved: ImportSession) -> None:
     saved.preview()
     saved.commit(back_up=False)
-    saved.settings = saved.settings.with_list(
+    again, _ = applied(workspace, rows())
+    again.settings = again.settings.with_list(
         "category", unknown=UnknownItem.BLANK, values={"Platinum": "Gold"}
     )
-    saved.save_description("Monthly", overwrite=True)
+    again.save_description("Monthly", overwrite=True)
 
     _, drift = applied(workspace, rows(Class=["Platinum"] * 6))
 
