@@ -23,12 +23,12 @@ def workspace(tmp_path: Path) -> Workspace:
 def imported(workspace: Workspace, path: Path) -> StagedTable:
     """Import a file with the mapping that is suggested."""
     session = workspace.new_import()
-    session.load(path)
+    staged = session.load(path)
     assert () == session.settings_faults()
     session.preview()
     assert 0 == session.held_back()
     session.commit(back_up=False)
-    return session.staged
+    return staged
 
 
 def persons(workspace: Workspace) -> dict[str, dict[str, Any]]:

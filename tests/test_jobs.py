@@ -174,7 +174,7 @@ def test_rows_held_back_are_written_beside_and_strict_writes_nothing_else(
         (("Customers", "january.xlsx", "--workspace", "nowhere"), 1, "nowhere"),
         (("broken.yaml", "january.xlsx", "--workspace", "my-customer"), 1, "Line 2"),
         (("Customers", "broken.yaml", "--workspace", "my-customer", "--commit"), 3, "is gone"),
-        (("Customers",), 2, "Missing argument"),
+        (("Customers", "--workspace", "my-customer"), 1, "Name the file to import"),
         (("Customers", "january.xlsx", "--held-back", "x.pdf"), 2, ".xlsx or .csv"),
         (("Customers", "january.xlsx", "--held-back", "january.xlsx"), 2, "file to import"),
     ],

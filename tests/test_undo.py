@@ -302,7 +302,12 @@ def test_commit_then_undo_gives_the_crm_back_cell_for_cell(
     committed = visible(kit)
 
     assert look(kit, 2).kept == ()
-    first = take_back(kit, 2)
+    try:
+        first = take_back(kit, 2)
+    except SettingsError:
+        # Only what changed nothing has nothing to take back.
+        assert before == committed
+        return
     assert before == visible(kit)
     second = take_back(kit, first)
     assert committed == visible(kit)
