@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -65,25 +66,25 @@ class AccountOrigin(Origin):
 
     # --- what a service brings -------------------------------------------------------------
 
+    @abstractmethod
     def asks(self) -> str:
         """What is ticked, as a question."""
-        raise NotImplementedError
 
+    @abstractmethod
     def sign_in(self, show: Callable[[str], None], progress: Progress) -> Sequence[Offered]:
         """Sign in, and say what there is to tick.
 
         Args:
             show: Is given HTML that tells the user how to sign in, in his browser.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def sign_out(self) -> None:
         """Forget the sign-in."""
-        raise NotImplementedError
 
+    @abstractmethod
     def fetch(self, chosen: list[str], progress: Progress) -> StagedTable:
         """Fetch what was ticked into the import."""
-        raise NotImplementedError
 
     # --- the screen ------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ Each kind is a class of its own and stands in `source.ORIGINS`.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 import ipywidgets as w
@@ -17,7 +18,7 @@ Load = Callable[[Callable[[Progress], StagedTable]], None]
 """Read something beside the screen, then show what was found."""
 
 
-class Origin:
+class Origin(ABC):
     """One kind of source. `widget` is where it is chosen; `show` brings it up to date.
 
     Args:
@@ -31,5 +32,6 @@ class Origin:
         self.load = load
         self.widget = w.VBox()
 
+    @abstractmethod
     def show(self) -> None:
         """Bring it up to date with the session."""
