@@ -115,17 +115,11 @@ def restore(
             _set_aside(crm_path, copy.parent, header)
             _take_place(part, crm_path)
             return
-        with _held(crm_path, revision) as later:
+        with _replaced(crm_path, revision, part) as later:
             with opened(copy, read_only=True) as db:
                 expected = fingerprint(db)
             copy_whole(copy, part, expected=expected)
             _carry_over(part, later, header, forgotten)
-            if os.name == "posix":
-                _take_place(part, crm_path)
-                time.sleep(_PAUSE)
-        if os.name != "posix":
-            # There an open file cannot be replaced: who has opened it since is told to wait.
-            _take_place(part, crm_path)
     except OSError as error:
         raise StorageError(
             "The backup could not be restored, so the CRM is as it was.",
@@ -149,6 +143,19 @@ def _held(crm_path: Path, revision: int) -> Iterator[Database]:
         yield db
 
 
+@contextmanager
+def _replaced(crm_path: Path, revision: int, part: Path) -> Iterator[Database]:
+    """The CRM as it was previewed, held until another file, made in the block, has its place."""
+    with _held(crm_path, revision) as later:
+        yield later
+        if os.name == "posix":
+            _take_place(part, crm_path)
+            time.sleep(_PAUSE)
+    if os.name != "posix":
+        # There an open file cannot be replaced: who has opened it since is told to wait.
+        _take_place(part, crm_path)
+
+
 def rewrite(crm_path: Path, change: Callable[[Database], None], *, revision: int) -> None:
     """Change the CRM so that nothing of what is deleted stays in its file; all of it or nothing.
 
@@ -162,7 +169,7 @@ def rewrite(crm_path: Path, change: Callable[[Database], None], *, revision: int
     """
     part = crm_path.with_name(_PART)
     try:
-        with _held(crm_path, revision):
+        with _replaced(crm_path, revision, part):
             try:
                 shutil.copyfile(crm_path, part)
                 with in_memory() as db, db.attached(part, "crm", read_only=False):
@@ -171,11 +178,6 @@ def rewrite(crm_path: Path, change: Callable[[Database], None], *, revision: int
             except BaseException:
                 _clear(crm_path)
                 raise
-            if os.name == "posix":
-                _take_place(part, crm_path)
-                time.sleep(_PAUSE)
-        if os.name != "posix":
-            _take_place(part, crm_path)
     except OSError as error:
         raise StorageError(
             "The CRM could not be written anew, so it is as it was.",

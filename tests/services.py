@@ -69,7 +69,7 @@ class Service:
 @contextmanager
 def served(service: Service, folder: Path) -> Iterator[None]:
     """Answer at `service.address`, for the length of a block."""
-    service.certificate = _certificate(folder)
+    service.certificate = certificate(folder)
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(service))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(service.certificate)
@@ -123,7 +123,7 @@ def _handler(service: Service) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
-def _certificate(folder: Path) -> Path:
+def certificate(folder: Path) -> Path:
     """A certificate for this machine, with its key, in one file; services share the one of a folder."""
     path = folder / "certificate.pem"
     if path.exists():

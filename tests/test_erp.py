@@ -13,7 +13,7 @@ from contextlib import closing
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -142,14 +142,27 @@ insert into llx_socpeople values
 insert into llx_product values (11, 'D-1', 'Desk', 'Oak', 4990.5, 25, 2000, '703', 1, null, '2026-01-01');
 """
 
-ERPS = [
-    pytest.param(ODOO, "odoo", "", "2", "3", id="odoo"),
-    pytest.param(
-        BUSINESS_CENTRAL, "business_central", "Cronus AS", "customer 10000", "contact CT2", id="bc"
-    ),
-    pytest.param(SAP, "sap_business_one", "", "K2", "7", id="sap"),
-    pytest.param(DOLIBARR, "dolibarr", "llx_", "2", "7", id="dolibarr"),
-]
+
+class Erp(NamedTuple):
+    """A database of one ERP: the script that makes it, and what is to be found in it."""
+
+    script: str
+    system: str
+    company: str
+    key: str
+    person: str
+
+
+ERPS = pytest.mark.parametrize(
+    "erp",
+    [
+        Erp(ODOO, "odoo", "", "2", "3"),
+        Erp(BUSINESS_CENTRAL, "business_central", "Cronus AS", "customer 10000", "contact CT2"),
+        Erp(SAP, "sap_business_one", "", "K2", "7"),
+        Erp(DOLIBARR, "dolibarr", "llx_", "2", "7"),
+    ],
+    ids=lambda erp: erp.system,
+)
 
 Make = Callable[[str], str]
 
@@ -185,32 +198,26 @@ def cells(session: ImportSession) -> list[dict[str, str]]:
 # --- ready-made queries -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("script", "system", "company", "key", "person"), ERPS)
+@ERPS
 def test_customers_come_with_their_contact_person(
-    workspace: Workspace,
-    make: Make,
-    script: str,
-    system: str,
-    company: str,
-    key: str,
-    person: str,
+    workspace: Workspace, make: Make, erp: Erp
 ) -> None:
     """Not with them: suppliers, the own company, and those that are not in use."""
-    connection = workspace.erp.add("ERP", make(script))
+    connection = workspace.erp.add("ERP", make(erp.script))
     session = workspace.new_import()
     session.load_erp(ask())
 
-    assert (system, company) == (connection.system, connection.company)
+    assert (erp.system, erp.company) == (connection.system, connection.company)
     (row,) = cells(session)
     assert {
-        "Company ERP key": f"ERP:{key}",
+        "Company ERP key": f"ERP:{erp.key}",
         "Company name": "Åkers Bruk",
         "Company VAT number": "SE556012579001",
         "Company postal address: Zip code": "111 29",
         "Company postal address: City": "Stockholm",
         "Company country": "SE",
         "Company E-mail": "info@akers.example",
-        "Person ERP key": f"ERP:{person}",
+        "Person ERP key": f"ERP:{erp.person}",
         "Person title": "Buyer",
         "Person E-mail": "eva@akers.example",
     }.items() <= row.items()
@@ -219,24 +226,18 @@ def test_customers_come_with_their_contact_person(
     assert all(column.target for column in session.mapping.columns)
 
 
-@pytest.mark.parametrize(("script", "system", "company", "key", "person"), ERPS)
+@ERPS
 def test_suppliers_both_persons_and_products_are_found(
-    workspace: Workspace,
-    make: Make,
-    script: str,
-    system: str,
-    company: str,
-    key: str,
-    person: str,
+    workspace: Workspace, make: Make, erp: Erp
 ) -> None:
-    workspace.erp.add("ERP", make(script))
+    workspace.erp.add("ERP", make(erp.script))
 
     suppliers = workspace.erp.find(ask(Actors.SUPPLIERS))
     assert ["Only supplies"] == [
         row[suppliers.headers.index("Company name")] for row in suppliers.rows
     ]
     assert 2 == workspace.erp.find(ask(Actors.BOTH)).count
-    assert (person,) == workspace.erp.find(ask(Actors.PERSONS)).keys
+    assert (erp.person,) == workspace.erp.find(ask(Actors.PERSONS)).keys
     products = workspace.erp.find(ask(Actors.PRODUCTS))
     (desk,) = [dict(zip(products.headers, row, strict=True)) for row in products.rows]
     assert ("Desk", "D-1", "4990.5") == (
@@ -246,17 +247,11 @@ def test_suppliers_both_persons_and_products_are_found(
     )
 
 
-@pytest.mark.parametrize(("script", "system", "company", "key", "person"), ERPS)
+@ERPS
 def test_a_change_of_the_contact_person_is_a_change(
-    workspace: Workspace,
-    make: Make,
-    script: str,
-    system: str,
-    company: str,
-    key: str,
-    person: str,
+    workspace: Workspace, make: Make, erp: Erp
 ) -> None:
-    workspace.erp.add("ERP", make(script))
+    workspace.erp.add("ERP", make(erp.script))
 
     since = [workspace.erp.find(ask(changed_since=f"2026-0{m}-01")).count for m in (2, 4)]
 

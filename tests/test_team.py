@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
 import json
 import re
 import ssl
@@ -14,15 +12,12 @@ from pathlib import Path
 import pytest
 import requests
 import websocket
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from crmkit import serve
 from crmkit.serve import Running, Service, Team
 from crmkit.team import Tries
 from crmkit.users import add_user, remove_user
+from tests.services import certificate
 
 PASSWORD = "correct horse 7"
 
@@ -408,38 +403,9 @@ def test_the_own_dashboard_takes_no_other_origin_and_gives_no_file(own: Running)
 # --- TLS -------------------------------------------------------------------------------------
 
 
-def certificate(folder: Path) -> tuple[Path, Path]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    at = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(at - datetime.timedelta(days=1))
-        .not_valid_after(at + datetime.timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
-            critical=False,
-        )
-        .sign(key, hashes.SHA256())
-    )
-    (folder / "cert.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return folder / "cert.pem", folder / "key.pem"
-
-
 def test_with_a_certificate_it_speaks_tls_only(users: Path, tmp_path: Path) -> None:
-    cert, key = certificate(tmp_path)
-    team = Team(users, certificate=cert, key=key)
+    cert = certificate(tmp_path)
+    team = Team(users, certificate=cert, key=cert)
     service = Service(workspace=tmp_path, team=team)
     running = serve.start(service, showing(notebook(tmp_path), serve.team_command))
     try:

@@ -27,10 +27,15 @@ def workspace(tmp_path: Path) -> Workspace:
 
 @pytest.fixture
 def home(workspace: Workspace) -> HomePanel:
+    return home_of(workspace)
+
+
+def home_of(workspace: Workspace) -> HomePanel:
+    """The screen, which leads nowhere."""
     panel = HomePanel(
         Desk(workspace, strict=True),
         start=lambda: None,
-        resume=lambda _: None,
+        resume=lambda *_: None,
         look=lambda _: None,
     )
     panel.show()

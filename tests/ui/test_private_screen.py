@@ -14,7 +14,7 @@ from crmkit.ui.selections import SelectionView
 from crmkit.ui.wizard import Wizard
 from crmkit.workspace import Workspace
 from tests.test_backup import ready
-from tests.ui.test_backups import press, told
+from tests.ui.test_backups import home_of, press, told
 
 
 @pytest.fixture
@@ -23,14 +23,7 @@ def home(tmp_path: Path) -> HomePanel:
     workspace = Workspace.create(tmp_path / "workspace")
     ready(workspace, "Acme").commit()
     ready(workspace, "Beta")
-    panel = HomePanel(
-        Desk(workspace, strict=True),
-        start=lambda: None,
-        resume=lambda _: None,
-        look=lambda _: None,
-    )
-    panel.show()
-    return panel
+    return home_of(workspace)
 
 
 def test_home_shows_what_is_left_and_deletes_it_when_told_so(home: HomePanel) -> None:
@@ -95,13 +88,7 @@ def test_a_visitor_shares_an_import_on_home(tmp_path: Path) -> None:
     workspace = Workspace.create(tmp_path / "workspace")
     visiting = Workspace.open(workspace.path, visitor="ann")
     ready(visiting, "Acme")
-    panel = HomePanel(
-        Desk(visiting, strict=True),
-        start=lambda: None,
-        resume=lambda _: None,
-        look=lambda _: None,
-    )
-    panel.show()
+    panel = home_of(visiting)
     other = Workspace.open(workspace.path, visitor="bo")
 
     press(panel.widget, "Share")
