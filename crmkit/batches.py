@@ -1,7 +1,8 @@
 """What all batches have in common: their header, their selections, and how records go and come back.
 
-A batch is what one import, deletion or undo wrote, or that a backup was restored or a person forgotten. Its row is inserted
-in the transaction that writes the records, with what it wrote as counted in the CRM.
+A batch is what one import, deletion or undo wrote, or that a backup was restored or a person
+forgotten. Its row is inserted in the transaction that writes the records, with what it wrote as
+counted in the CRM.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Final
 
 from crmkit import crm
 from crmkit.database import Database
-from crmkit.entities import Child, Entity
+from crmkit.entities import Child, Entity, Schema
 from crmkit.remembered import HeaderChoice
 from crmkit.sql import Query, join, name, sql
 
@@ -72,6 +73,38 @@ class BatchHeader:
     kind: BatchKind = BatchKind.IMPORT
     undoes: int | None = None
     choices: tuple[HeaderChoice, ...] = ()
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A committed import, or a deletion, an undo or a restored backup.
+
+    Attributes:
+        import_id: The import's; empty for another kind.
+        written: Entity id -> how many records it added (`new`), changed, removed and brought
+            `back`, counted in the CRM when it was written.
+        backup: Name of the backup made before it, in the folder `backups`.
+        undoes: The batch that it took back.
+        undone_by: The batch that took it back, unless that was undone in turn.
+        price_list: Id of the price list that its products went into; None where it had none.
+    """
+
+    id: int
+    import_id: str
+    committed_at: datetime
+    committed_by: str
+    source: str
+    row_count: int
+    backup: str
+    kind: BatchKind
+    undoes: int | None
+    undone_by: int | None
+    price_list: int | None
+    written: dict[str, dict[str, int]]
+
+    def count(self, what: str) -> int:
+        """How many records it added, changed, removed or brought back, of all entities."""
+        return sum(counts.get(what, 0) for counts in self.written.values())
 
 
 def insert_batch(
@@ -230,3 +263,30 @@ def _log_state(db: Database, table: Entity | Child, ids: Query, batch: int, *, g
             ids=ids,
         )
     )
+
+
+def read_batches(db: Database, schema: Schema, import_id: str | None = None) -> tuple[Batch, ...]:
+    """The batches of the attached CRM, newest first: all, or those of one import."""
+    rows = db.records(
+        sql(
+            "select id, import_id, committed_at, committed_by, source, row_count, backup,"
+            " kind, undoes, written, cast(settings ->> 'price_list' as integer) as price_list"
+            " from crm.batch order by id desc"
+        )
+    )
+    # Newest first: whether an undo still stands is known when its batch comes up.
+    undone: dict[int, int] = {}
+    found = []
+    for row in rows:
+        if row["undoes"] is not None and row["id"] not in undone:
+            undone.setdefault(row["undoes"], row["id"])
+        if row["written"] is None:
+            # Of a CRM of format 1, which counted anew each time.
+            counts = {e.id: written_counts(db, e, row["id"]) for e in schema.entities}
+        else:
+            counts = json.loads(row["written"])
+        nothing = {entity.id: {"new": 0, "changed": 0} for entity in schema.entities}
+        row["written"] = nothing | counts
+        row["kind"] = BatchKind(row["kind"])
+        found.append(Batch(**row, undone_by=undone.get(row["id"])))
+    return tuple(b for b in found if import_id is None or b.import_id == import_id)

@@ -32,6 +32,7 @@ from crmkit.database import opened
 from crmkit.decisions import Kind
 from crmkit.entities import COMPANY, PERSON, SCHEMA, Child, Entity
 from crmkit.preview import RowFilter
+from crmkit.session import ImportSession
 from crmkit.settings import (
     Action,
     ChildAction,
@@ -44,7 +45,7 @@ from crmkit.settings import (
     Write,
 )
 from crmkit.sql import Query, name, sql
-from crmkit.workspace import ImportSession, Workspace
+from crmkit.workspace import Workspace
 
 _SIZES: Final = (10_000, 100_000, 1_000_000)
 _LARGEST_WORKBOOK: Final = 100_000

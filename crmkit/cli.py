@@ -16,10 +16,11 @@ import typer
 from crmkit import jobs, serve
 from crmkit.errors import CrmkitError, SettingsError
 from crmkit.private import LeftKind
+from crmkit.progress import Progress
 from crmkit.samples import SAMPLES, sample_workspace
 from crmkit.ui.handling import keep_log
 from crmkit.users import add_user, read_users, remove_user
-from crmkit.workspace import Progress, Workspace
+from crmkit.workspace import Workspace
 
 app = typer.Typer(
     no_args_is_help=True,

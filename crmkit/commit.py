@@ -6,7 +6,7 @@ from the CRM inside the same transaction, and a difference undoes everything.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 
 from crmkit import crm, remembered
@@ -21,10 +21,9 @@ from crmkit.database import Database
 from crmkit.entities import Child, Entity, FieldType, Slot
 from crmkit.errors import CommitError, StalePlanError
 from crmkit.plan import Plan
+from crmkit.progress import Progress
 from crmkit.records import Column, Shape, children, slot_child
 from crmkit.sql import Query, join, name, names, sql
-
-Progress = Callable[[float, str], None]
 
 
 def commit(db: Database, plan: Plan, header: BatchHeader, *, progress: Progress) -> int:

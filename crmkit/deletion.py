@@ -11,8 +11,8 @@ from crmkit.crm import Preferences
 from crmkit.database import Database
 from crmkit.entities import Child, Entity, Schema
 from crmkit.errors import CommitError, SettingsError
+from crmkit.progress import Progress
 from crmkit.sql import Query, join, name, sql
-from crmkit.undo import Progress
 
 
 class Dependents(StrEnum):

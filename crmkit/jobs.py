@@ -16,6 +16,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
+from crmkit.batches import Batch
 from crmkit.database import queued
 from crmkit.drift import Drift
 from crmkit.errors import (
@@ -26,8 +27,10 @@ from crmkit.errors import (
     StalePlanError,
 )
 from crmkit.meanwhile import Meanwhile
+from crmkit.progress import Progress, in_turn
+from crmkit.session import ImportSession, Preview
 from crmkit.ui.handling import error_number
-from crmkit.workspace import Batch, ImportSession, Preview, Progress, Workspace, in_turn
+from crmkit.workspace import Workspace
 
 log = logging.getLogger("crmkit")
 

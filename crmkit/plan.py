@@ -11,7 +11,7 @@ What a reader of the file finds afterwards, for each entity:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -48,6 +48,7 @@ from crmkit.matching import (
     make_matcher,
     name_fields_sql,
 )
+from crmkit.progress import Progress
 from crmkit.records import (
     Shape,
     by_hand,
@@ -62,8 +63,6 @@ from crmkit.records import (
 )
 from crmkit.settings import DO_NOT_IMPORT, Action, NoCompanyName, Settings, imported
 from crmkit.sql import Query, join, name, sql
-
-Progress = Callable[[float, str], None]
 
 
 class Status(StrEnum):

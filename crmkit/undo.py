@@ -12,7 +12,6 @@ A later batch counts as long as it is not undone itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -32,10 +31,9 @@ from crmkit.database import Database
 from crmkit.entities import Child, Entity, Field, FieldType, Schema, Slot
 from crmkit.errors import CommitError, SettingsError, StalePlanError
 from crmkit.matching import name_fields_sql
+from crmkit.progress import Progress
 from crmkit.sql import Query, join, name, sql
 from crmkit.transforms import name_key
-
-Progress = Callable[[float, str], None]
 
 _LISTED: Final = 1000
 

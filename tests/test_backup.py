@@ -12,7 +12,8 @@ import pytest
 from crmkit.backup import Backup, backup, backups, prune
 from crmkit.errors import BackupError, CancelledError, StalePlanError
 from crmkit.processes import mark
-from crmkit.workspace import ImportSession, Workspace
+from crmkit.session import ImportSession
+from crmkit.workspace import Workspace
 
 AT = datetime(2026, 1, 2, 3, 4, 5)
 

@@ -15,10 +15,11 @@ from crmkit.database import Database
 from crmkit.entities import COMPANY, SCHEMA
 from crmkit.errors import SourceError
 from crmkit.samples import SAMPLES
+from crmkit.session import ImportSession
 from crmkit.settings import Action
 from crmkit.sources import SourceKind
 from crmkit.staging import StagedTable, rejected_rows
-from crmkit.workspace import ImportSession, Workspace
+from crmkit.workspace import Workspace
 from tests.audit_files import DUTCH, INVOICE, POLISH, PORTUGUESE, invoices, write
 from tests.crm_kit import silent
 from tests.landing import land, rows

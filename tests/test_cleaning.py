@@ -8,9 +8,10 @@ import pytest
 
 from crmkit.errors import MappingError
 from crmkit.mapping import Mapping
+from crmkit.session import ImportSession
 from crmkit.settings import Settings
 from crmkit.steps import Case, Expression, NamePart, Phone, Replace, Split, Trim, Vat
-from crmkit.workspace import ImportSession, Workspace
+from crmkit.workspace import Workspace
 from tests.crm_kit import Kit, Row, mapping_of
 
 NAME, PHONE, VAT, CITY = (

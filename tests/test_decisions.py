@@ -11,8 +11,9 @@ from crmkit.decisions import Choice
 from crmkit.entities import COMPANY, PERSON
 from crmkit.errors import SettingsError
 from crmkit.preview import RowFilter
+from crmkit.session import ImportSession
 from crmkit.settings import Action, ChildAction, Settings
-from crmkit.workspace import ImportSession, Workspace
+from crmkit.workspace import Workspace
 
 HEADERS = (
     "Company name",

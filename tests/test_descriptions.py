@@ -13,6 +13,7 @@ from crmkit import descriptions, steps
 from crmkit.descriptions import Description
 from crmkit.entities import COMPANY, PERSON
 from crmkit.errors import DescriptionError, MappingError
+from crmkit.session import ImportSession
 from crmkit.settings import (
     Action,
     ChildAction,
@@ -22,7 +23,7 @@ from crmkit.settings import (
     UnknownItem,
     Write,
 )
-from crmkit.workspace import ImportSession, Workspace
+from crmkit.workspace import Workspace
 
 HEADERS = ["Company", "Nr", "City", "Class", "First name", "Last name", "value", "c2"]
 ROWS = [

@@ -11,9 +11,10 @@ from crmkit.descriptions import DescribedColumn, DescribedPriceList, Description
 from crmkit.drift import Drift, Kind
 from crmkit.entities import COMPANY, LANGUAGES, Field
 from crmkit.errors import SettingsError, SourceError
+from crmkit.session import ImportSession
 from crmkit.settings import Action, FieldRule, Rule, Settings, UnknownItem
 from crmkit.steps import Expression, Phone, Trim
-from crmkit.workspace import ImportSession, Workspace
+from crmkit.workspace import Workspace
 from tests.test_descriptions import loaded, write
 
 NAMES = ["Acme AS", "Beta BV", "Gamma AB", "Delta AS", "Epsilon GmbH", "Zeta ApS"]

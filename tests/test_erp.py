@@ -23,7 +23,8 @@ from crmkit.erp.model import Actors, Request
 from crmkit.erp.reading import _text
 from crmkit.errors import CrmkitError, SettingsError, SourceError
 from crmkit.plan import Status
-from crmkit.workspace import ImportSession, Workspace
+from crmkit.session import ImportSession
+from crmkit.workspace import Workspace
 from tests.erp_servers import PASSWORD, Server
 
 ODOO = """

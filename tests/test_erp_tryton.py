@@ -14,7 +14,8 @@ from crmkit import jobs
 from crmkit.erp.model import Actors, Request
 from crmkit.errors import CancelledError, CrmkitError, PasswordError, SourceError
 from crmkit.jobs import Exit, Job
-from crmkit.workspace import ImportSession, Workspace
+from crmkit.session import ImportSession
+from crmkit.workspace import Workspace
 from tests.erp_servers import PASSWORD, SQLITE, Server, Tryton
 from tests.keyrings import MemoryKeyring
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from crmkit.entities import COMPANY, PERSON
+from crmkit.session import ImportSession
 from crmkit.settings import Action
-from crmkit.workspace import ImportSession, Workspace
+from crmkit.workspace import Workspace
 
 HEADERS = "Company ERP key,Company name,Person ERP key,Person first name,Person last name\n"
 

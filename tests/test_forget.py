@@ -15,9 +15,10 @@ from crmkit.batches import BatchKind
 from crmkit.cli import app
 from crmkit.entities import COMPANY, PERSON
 from crmkit.errors import SettingsError, StalePlanError
+from crmkit.session import ImportSession
 from crmkit.settings import Action, Settings
 from crmkit.undo import KeptReason
-from crmkit.workspace import ImportSession, Workspace
+from crmkit.workspace import Workspace
 
 HEADERS = ["Company name", "First name", "Last name", "E-mail", "Mobile phone"]
 QUIRINA = ["Acme AS", "Quirina", "Zwartveen", "quirina@acme.example", "+47 481 22 333"]

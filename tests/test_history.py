@@ -12,11 +12,12 @@ import pandas as pd
 import pytest
 
 from crmkit import workbooks
+from crmkit.batches import Batch
 from crmkit.entities import COMPANY
 from crmkit.errors import SettingsError
 from crmkit.settings import Action, ChildAction, Settings
 from crmkit.sql import sql
-from crmkit.workspace import Batch, Workspace
+from crmkit.workspace import Workspace
 
 START = "Company name,Department,City,Phone\nAcme,IT,Oslo,22334455\nAcme,IT,Oslo,22334455\n"
 UPDATE = "Company name,Department,City,Phone\nBeta,,,\nAcme,Law,Bergen,22334466\n"

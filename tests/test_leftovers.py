@@ -12,7 +12,8 @@ import pytest
 
 from crmkit.errors import InUseError
 from crmkit.processes import has_ended, mark, part_of, spill_folder
-from crmkit.workspace import ImportSession, Workspace
+from crmkit.session import ImportSession
+from crmkit.workspace import Workspace
 
 
 @pytest.fixture

@@ -12,9 +12,10 @@ from pydantic import BaseModel
 from crmkit import jobs
 from crmkit.database import in_memory
 from crmkit.errors import SettingsError
+from crmkit.session import ImportSession
 from crmkit.sql import Query, sql
 from crmkit.ui.handling import Handler, Notice, keep_log
-from crmkit.workspace import ImportSession, Workspace
+from crmkit.workspace import Workspace
 
 MARK = "Quirina-Zwartveen"
 

@@ -11,8 +11,9 @@ from crmkit.batches import BatchKind
 from crmkit.entities import COMPANY
 from crmkit.errors import StalePlanError
 from crmkit.meanwhile import Meanwhile
+from crmkit.session import ImportSession
 from crmkit.settings import Action, Settings
-from crmkit.workspace import ImportSession, Workspace
+from crmkit.workspace import Workspace
 
 HEADER = "Company name,Number,City,Telephone\n"
 

@@ -13,8 +13,9 @@ from crmkit.accounts.outlook import DeviceCode, Outlook, OutlookApp
 from crmkit.crm import Preferences
 from crmkit.entities import PERSON
 from crmkit.errors import CancelledError, SettingsError, SignInError, SourceError
+from crmkit.session import ImportSession
 from crmkit.settings import Action
-from crmkit.workspace import ImportSession, Workspace
+from crmkit.workspace import Workspace
 from tests.keyrings import MemoryKeyring
 from tests.outlook_service import CLIENT, OutlookService, people, person
 from tests.services import Answer

@@ -18,9 +18,10 @@ from crmkit.crm import Preferences
 from crmkit.entities import PERSON
 from crmkit.errors import SettingsError, SourceError, StorageError
 from crmkit.private import LeftKind
+from crmkit.session import ImportSession
 from crmkit.settings import Action
 from crmkit.ui.handling import Handler, keep_log
-from crmkit.workspace import ImportSession, Workspace
+from crmkit.workspace import Workspace
 from tests.test_spreadsheet import book, protect
 
 DAY = 86_400

@@ -16,9 +16,10 @@ from crmkit.entities import LISTS, PRODUCT, SCHEMA, FieldType
 from crmkit.errors import SettingsError
 from crmkit.price_lists import PriceList
 from crmkit.samples import SAMPLES
+from crmkit.session import ImportSession
 from crmkit.settings import Action, NumberFormat, Settings, UnknownItem
 from crmkit.sql import sql
-from crmkit.workspace import ImportSession, Workspace
+from crmkit.workspace import Workspace
 from tests.crm_kit import Kit, Row
 from tests.test_sources import REAL, real_files
 

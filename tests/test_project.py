@@ -28,6 +28,7 @@ LAYERS: Final = (
     "limits",
     "sql",
     "database",
+    "progress",
     "entities",
     "transforms",
     "crm",
@@ -77,6 +78,8 @@ LAYERS: Final = (
     "keyed",
     "drift",
     "traces",
+    "import_state",
+    "session",
     "workspace",
     "generator",
     "sample_files",
@@ -152,8 +155,19 @@ def modules() -> list[tuple[str, ast.Module]]:
 
 
 def imported(code: ast.Module) -> Iterator[tuple[str, int]]:
-    """The modules below `crmkit` that a module imports, and the line where it does."""
+    """The modules below `crmkit` that a module imports, and the line where it does.
+
+    Not those that only a type checker sees: a session names the type of its workspace.
+    """
+    for_types = {
+        statement
+        for block in code.body
+        if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
+        for statement in block.body
+    }
     for node in ast.walk(code):
+        if node in for_types:
+            continue
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module == "crmkit":

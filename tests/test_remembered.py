@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from crmkit.workspace import ImportSession, Workspace
+from crmkit.session import ImportSession
+from crmkit.workspace import Workspace
 
 
 @pytest.fixture

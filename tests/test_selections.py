@@ -9,13 +9,15 @@ from pathlib import Path
 import openpyxl
 import pytest
 
+from crmkit.batches import Batch
 from crmkit.crm import Preferences
 from crmkit.deletion import Dependents
 from crmkit.entities import COMPANY, PERSON
 from crmkit.errors import CancelledError, PlanError, SettingsError, StalePlanError
 from crmkit.selections import Combination, Selection
+from crmkit.session import ImportSession
 from crmkit.settings import Action, Settings
-from crmkit.workspace import Batch, ImportSession, Workspace
+from crmkit.workspace import Workspace
 
 
 @pytest.fixture

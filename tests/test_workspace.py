@@ -27,9 +27,10 @@ from crmkit.errors import (
 )
 from crmkit.preview import Also, RowFilter
 from crmkit.samples import SAMPLES
+from crmkit.session import ImportSession
 from crmkit.settings import Action, NoCompanyName, Settings
 from crmkit.sql import sql
-from crmkit.workspace import ImportSession, Workspace
+from crmkit.workspace import Workspace
 
 
 @pytest.fixture

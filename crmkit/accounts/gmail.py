@@ -28,17 +28,9 @@ from google_auth_oauthlib.flow import Flow
 from oauthlib.oauth2 import OAuth2Error
 
 from crmkit import keychain
-from crmkit.accounts.web import (
-    Progress,
-    Web,
-    ended,
-    no_progress,
-    nobody,
-    unreachable,
-    write_answer,
-    writing,
-)
+from crmkit.accounts.web import Web, ended, nobody, unreachable, write_answer, writing
 from crmkit.errors import SettingsError, SignInError, SourceError
+from crmkit.progress import Progress, no_progress
 from crmkit.sources.answers import listed, objects, text
 from crmkit.sources.people import groups_of
 

@@ -22,17 +22,9 @@ import msal
 import requests
 
 from crmkit import keychain
-from crmkit.accounts.web import (
-    Progress,
-    Web,
-    ended,
-    no_progress,
-    nobody,
-    unreachable,
-    write_answer,
-    writing,
-)
+from crmkit.accounts.web import Web, ended, nobody, unreachable, write_answer, writing
 from crmkit.errors import SettingsError, SignInError, SourceError
+from crmkit.progress import Progress, no_progress
 from crmkit.sources.answers import objects, text
 from crmkit.sources.graph import FOLDER
 

@@ -35,11 +35,6 @@ _AGAIN: Final = 0.5
 _MOST_SAID: Final = 300
 
 
-def no_progress(fraction: float, text: str) -> None:
-    """Nobody wants to know."""
-    del fraction, text
-
-
 class SignIn(Protocol):
     """Whoever has signed in at the service."""
 

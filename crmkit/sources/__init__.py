@@ -12,6 +12,7 @@ from typing import Final
 
 from crmkit.errors import SourceError
 from crmkit.limits import USUAL, Limits
+from crmkit.progress import Progress
 from crmkit.sources import (
     address_book,
     archive,
@@ -23,7 +24,7 @@ from crmkit.sources import (
 )
 from crmkit.sources.erp_workbook import as_erp_workbook
 from crmkit.sources.layout import find_header_row, find_header_rows
-from crmkit.sources.model import Landed, Layout, NumberedRow, Progress, Sheet, Source, SourceKind
+from crmkit.sources.model import Landed, Layout, NumberedRow, Sheet, Source, SourceKind
 
 __all__ = [
     "WITHOUT_HEADERS",

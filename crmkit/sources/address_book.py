@@ -14,9 +14,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from crmkit.progress import Progress
 from crmkit.sources import card, google, graph, jcard, ldif, people, pst, vcard
 from crmkit.sources.contact import MORE, MOST_COLUMNS, Heading, Row
-from crmkit.sources.model import NumberedRow, Progress, Sheet, Source, SourceKind, some
+from crmkit.sources.model import NumberedRow, Sheet, Source, SourceKind, some
 from crmkit.sources.vcard import Found
 
 WITHOUT_HEADERS: Final = (

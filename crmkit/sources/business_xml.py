@@ -14,9 +14,10 @@ from typing import Any, Final
 
 from crmkit.errors import SourceError
 from crmkit.limits import LABELS, USUAL, Limits
+from crmkit.progress import Progress
 from crmkit.sources import encodings, spreadsheet
 from crmkit.sources.address_book import Written
-from crmkit.sources.model import Progress, Sheet, Source, SourceKind
+from crmkit.sources.model import Sheet, Source, SourceKind
 
 _STATED: Final = re.compile(r"\s*<\?xml[^>]*?\bencoding\s*=\s*[\"']([\w.-]+)")
 _BEGINS: Final = re.compile(

@@ -21,16 +21,9 @@ from typing import Final, TextIO
 import numpy as np
 
 from crmkit.errors import SourceError
+from crmkit.progress import Progress
 from crmkit.sources import encodings
-from crmkit.sources.model import (
-    NumberedRow,
-    Progress,
-    Sheet,
-    Source,
-    SourceKind,
-    is_blank,
-    some,
-)
+from crmkit.sources.model import NumberedRow, Sheet, Source, SourceKind, is_blank, some
 
 DELIMITERS: Final = {"\t": "tabs", ";": "semicolons", "|": "bars", ",": "commas"}
 """What is looked for, with its name: of equals the first, because commas and bars stand in texts, too.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import Final
 
 from crmkit.limits import USUAL, Limits
 
-Progress = Callable[[float, str], None]
 NumberedRow = tuple[int, tuple[str, ...]]
 Merge = tuple[int, int, int, int]
 """Merged cells: first row, first column, last row, last column; columns as in a sheet's rows, from 0."""

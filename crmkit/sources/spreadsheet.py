@@ -22,17 +22,10 @@ from typing import Any, Final
 import crmkit
 from crmkit.errors import PasswordError, SourceError
 from crmkit.limits import LABELS, USUAL, Limits
+from crmkit.progress import Progress
 from crmkit.sources import encodings
 from crmkit.sources.layout import join_headers
-from crmkit.sources.model import (
-    Landed,
-    Layout,
-    NumberedRow,
-    Progress,
-    Sheet,
-    Source,
-    SourceKind,
-)
+from crmkit.sources.model import Landed, Layout, NumberedRow, Sheet, Source, SourceKind
 
 log = logging.getLogger(__name__)
 

@@ -8,14 +8,15 @@ from typing import TypeVar
 import ipywidgets as w
 
 from crmkit.backup import Backup
+from crmkit.batches import Batch
 from crmkit.entities import Schema
 from crmkit.errors import BackupError
+from crmkit.progress import Progress
 from crmkit.restore import RestorePreview
 from crmkit.ui import markup
 from crmkit.ui.desk import Desk, button
-from crmkit.ui.handling import Notice, NoticeLevel, Progress
+from crmkit.ui.handling import Notice, NoticeLevel
 from crmkit.ui.parts import Part
-from crmkit.workspace import Batch
 
 R = TypeVar("R")
 

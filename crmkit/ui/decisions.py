@@ -12,11 +12,11 @@ from crmkit.decisions import Choice
 from crmkit.entities import Entity
 from crmkit.plan import Status
 from crmkit.preview import RecordDetail
+from crmkit.session import ImportSession
 from crmkit.settings import Action
 from crmkit.ui import markup
 from crmkit.ui.desk import Desk, button
 from crmkit.ui.parts import Part, offer
-from crmkit.workspace import ImportSession
 
 _WIDTH: Final = {"description_width": "120px"}
 _MOST_LISTED: Final = 200

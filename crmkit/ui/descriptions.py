@@ -8,11 +8,11 @@ import ipywidgets as w
 
 from crmkit.descriptions import Saved
 from crmkit.drift import Drift, Kind
+from crmkit.session import ImportSession
 from crmkit.ui import markup
 from crmkit.ui.desk import Desk, button
 from crmkit.ui.handling import NoticeLevel
 from crmkit.ui.parts import dropdown, offer
-from crmkit.workspace import ImportSession
 
 _LABELS = {
     Kind.GONE: "Gone",

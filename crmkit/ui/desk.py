@@ -15,9 +15,11 @@ import anywidget
 import ipywidgets as w
 
 from crmkit.errors import SourceError
-from crmkit.ui.handling import Handler, Job, Notice, NoticeLevel, Progress, keep_log
+from crmkit.progress import Progress
+from crmkit.session import ImportSession
+from crmkit.ui.handling import Handler, Job, Notice, NoticeLevel, keep_log
 from crmkit.ui.widgets import Message
-from crmkit.workspace import ImportSession, Workspace
+from crmkit.workspace import Workspace
 
 R = TypeVar("R")
 

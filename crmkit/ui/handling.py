@@ -20,13 +20,13 @@ from pathlib import Path
 from typing import Any, Final, Generic, ParamSpec, TypeVar
 
 from crmkit.errors import CancelledError, CrmkitError
+from crmkit.progress import Progress
 
 log = logging.getLogger("crmkit")
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-Progress = Callable[[float, str], None]
 
 STRICT_VARIABLE: Final = "CRMKIT_STRICT"
 

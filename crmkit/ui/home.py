@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import ipywidgets as w
 
-from crmkit.batches import BatchKind
+from crmkit.batches import Batch, BatchKind
 from crmkit.entities import LEGAL_BASES, WITHDRAWN
 from crmkit.limits import LABELS, Limits
 from crmkit.ui import markup
@@ -18,7 +18,7 @@ from crmkit.ui.desk import Desk, Panel, button
 from crmkit.ui.handling import NoticeLevel
 from crmkit.ui.private import PrivateData
 from crmkit.ui.widgets import Downloader
-from crmkit.workspace import Batch, Unfinished, Workspace
+from crmkit.workspace import Unfinished, Workspace
 
 _WIDE: Final[dict[str, Any]] = {
     "style": {"description_width": "230px"},

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import ipywidgets as w
 
+from crmkit.session import ImportSession
 from crmkit.ui.desk import Desk, Panel
 from crmkit.ui.mapping import MappingPanel
 from crmkit.ui.preview import PreviewPanel
 from crmkit.ui.result import ResultPanel
 from crmkit.ui.settings import SettingsPanel
 from crmkit.ui.source import SourcePanel
-from crmkit.workspace import ImportSession
 
 
 def source(session: ImportSession, *, folders: Sequence[str | Path] = ()) -> w.Widget:

@@ -11,14 +11,17 @@ from typing import Any
 import ipywidgets as w
 
 from crmkit import workbooks
+from crmkit.batches import Batch
 from crmkit.meanwhile import Meanwhile
 from crmkit.plan import Balance, Status
 from crmkit.preview import Also, RecordDetail, RowFilter
+from crmkit.progress import Progress
+from crmkit.session import ImportSession, Preview
 from crmkit.staging import Column
 from crmkit.ui import backups, markup
 from crmkit.ui.decisions import DecisionList, RowDecisions, ShownDecisions
 from crmkit.ui.desk import Desk, Panel, button
-from crmkit.ui.handling import NoticeLevel, Progress
+from crmkit.ui.handling import NoticeLevel
 from crmkit.ui.history import History
 from crmkit.ui.widgets import (
     Chip,
@@ -31,7 +34,6 @@ from crmkit.ui.widgets import (
     GridColumn,
     GridKind,
 )
-from crmkit.workspace import Batch, ImportSession, Preview
 
 _PAUSE = 0.8
 """Seconds after the last check box or decision before the preview is made anew."""

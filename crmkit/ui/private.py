@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import ipywidgets as w
 
+from crmkit.batches import Batch
 from crmkit.private import Left, LeftKind
 from crmkit.traces import ForgetPreview
 from crmkit.ui import markup
@@ -13,7 +14,6 @@ from crmkit.ui.backups import ask
 from crmkit.ui.desk import Desk, button
 from crmkit.ui.handling import NoticeLevel
 from crmkit.ui.parts import Part, check
-from crmkit.workspace import Batch
 
 _SHOWN = 50
 

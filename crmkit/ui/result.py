@@ -7,11 +7,12 @@ from pathlib import Path
 
 import ipywidgets as w
 
-from crmkit.batches import BatchKind
+from crmkit.batches import Batch, BatchKind
 from crmkit.entities import Schema
 from crmkit.errors import StorageError
 from crmkit.private import import_path
 from crmkit.selections import OWN, Selection
+from crmkit.session import ImportSession
 from crmkit.ui import backups, markup
 from crmkit.ui.descriptions import DescriptionSaver
 from crmkit.ui.desk import Desk, Panel, button
@@ -19,7 +20,6 @@ from crmkit.ui.handling import NoticeLevel
 from crmkit.ui.selections import SelectionView
 from crmkit.ui.widgets import Downloader
 from crmkit.undo import UndoPreview
-from crmkit.workspace import Batch, ImportSession
 
 _COUNTS = {"new": "Added", "changed": "Changed", "removed": "Removed", "back": "Brought back"}
 _SHOWN = 50

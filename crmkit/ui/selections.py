@@ -7,15 +7,17 @@ from typing import Any
 
 import ipywidgets as w
 
+from crmkit.batches import Batch
 from crmkit.deletion import DeletePreview, Dependents
 from crmkit.entities import Schema
 from crmkit.selections import Combination, Selection
+from crmkit.session import ImportSession
 from crmkit.ui import backups, markup
 from crmkit.ui.desk import Desk, button
 from crmkit.ui.handling import NoticeLevel
 from crmkit.ui.history import History
 from crmkit.ui.widgets import Downloader, Grid, GridColumn, GridKind
-from crmkit.workspace import Batch, ImportSession, Workspace
+from crmkit.workspace import Workspace
 
 _WIDE = {"description_width": "140px"}
 

@@ -14,6 +14,7 @@ import ipywidgets as w
 
 from crmkit.entities import LISTS, LISTS_WITHOUT_DEFAULT, Entity, FieldType, Schema, Target
 from crmkit.lists import ListValue
+from crmkit.progress import Progress
 from crmkit.settings import (
     DO_NOT_IMPORT,
     PRESETS,
@@ -34,7 +35,6 @@ from crmkit.settings import (
 from crmkit.ui import markup
 from crmkit.ui.consequences import ConsequencesBox
 from crmkit.ui.desk import Desk, Panel, button
-from crmkit.ui.handling import Progress
 from crmkit.ui.parts import Part, check, dropdown
 from crmkit.ui.widgets import MappedValue, ValueMap
 

@@ -9,6 +9,7 @@ from typing import Final
 import ipywidgets as w
 import pandas as pd
 
+from crmkit.session import ImportSession
 from crmkit.sources import Progress
 from crmkit.sources.encodings import CHOICES
 from crmkit.staging import StagedTable
@@ -20,7 +21,6 @@ from crmkit.ui.gmail import GmailOrigin
 from crmkit.ui.origin import Origin
 from crmkit.ui.outlook import OutlookOrigin
 from crmkit.ui.subject import SubjectChoice
-from crmkit.workspace import ImportSession
 
 _DELIMITERS: Final = {";": ";", ",": ",", "tab": "\t", "|": "|"}
 """What is offered, and the character that it is."""

@@ -9,7 +9,10 @@ from typing import Any
 
 import ipywidgets as w
 
+from crmkit.batches import Batch
 from crmkit.errors import CrmkitError, StorageError
+from crmkit.import_state import STEPS
+from crmkit.session import ImportSession
 from crmkit.ui.broken import broken
 from crmkit.ui.desk import Desk, Panel, button
 from crmkit.ui.home import HomePanel
@@ -19,7 +22,7 @@ from crmkit.ui.result import ResultPanel
 from crmkit.ui.settings import SettingsPanel
 from crmkit.ui.source import SourcePanel
 from crmkit.ui.widgets import ConnectionGuard, Location, Step, Stepper, StepState
-from crmkit.workspace import STEPS, Batch, ImportSession, Workspace
+from crmkit.workspace import Workspace
 
 _LABELS = {
     "source": "Source",

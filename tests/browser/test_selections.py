@@ -10,8 +10,9 @@ import openpyxl
 import pytest
 from playwright.sync_api import Page, expect
 
+from crmkit.batches import Batch
 from crmkit.serve import Running
-from crmkit.workspace import Batch, Workspace
+from crmkit.workspace import Workspace
 from tests.browser.test_dashboard import next_step, visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]

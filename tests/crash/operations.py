@@ -9,8 +9,9 @@ from typing import Final
 
 from crmkit import generator
 from crmkit.entities import COMPANY, PERSON
+from crmkit.session import ImportSession
 from crmkit.settings import Action, Settings
-from crmkit.workspace import ImportSession, Workspace
+from crmkit.workspace import Workspace
 
 REPLACE: Final = (
     Settings()

@@ -19,8 +19,9 @@ from crmkit.batches import BatchKind
 from crmkit.entities import COMPANY, PERSON
 from crmkit.errors import SettingsError, StalePlanError
 from crmkit.mapping import Mapping
+from crmkit.session import ImportSession
 from crmkit.settings import Action, Settings
-from crmkit.workspace import ImportSession, Workspace
+from crmkit.workspace import Workspace
 from tests.crash.checks import faults, tables
 from tests.crash.children import Child
 

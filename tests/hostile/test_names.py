@@ -13,9 +13,10 @@ from crmkit import sources
 from crmkit.entities import COMPANY
 from crmkit.errors import CrmkitError, DescriptionError, SourceError
 from crmkit.plan import Status
+from crmkit.session import ImportSession
 from crmkit.settings import Action
 from crmkit.ui.widgets.upload import Upload
-from crmkit.workspace import ImportSession, Workspace
+from crmkit.workspace import Workspace
 from tests.hostile.corpus import NAMES, card, rows_of_names, xlsx
 
 READABLE = [name for name in NAMES if name.strip("\u200b ")]

@@ -9,8 +9,9 @@ import pytest
 
 from crmkit.errors import MappingError, QueryError
 from crmkit.samples import SAMPLES, sample_workspace
+from crmkit.session import ImportSession
 from crmkit.steps import Expression
-from crmkit.workspace import ImportSession, Workspace
+from crmkit.workspace import Workspace
 
 REACHING = [
     "select * from read_csv('/etc/passwd')",

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from crmkit.session import ImportSession
 from crmkit.ui.desk import Desk
 from crmkit.ui.mapping import MappingPanel
 from crmkit.ui.result import ResultPanel
-from crmkit.workspace import ImportSession, Workspace
+from crmkit.workspace import Workspace
 
 
 @pytest.fixture

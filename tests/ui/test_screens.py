@@ -10,12 +10,13 @@ import pytest
 from crmkit.crm import Preferences
 from crmkit.decisions import Choice
 from crmkit.errors import SettingsError
+from crmkit.session import ImportSession
 from crmkit.settings import PRESETS, Action, ChildAction, FieldRule, UnknownItem, Write
 from crmkit.ui.desk import Desk
 from crmkit.ui.preview import PreviewPanel
 from crmkit.ui.settings import SettingsPanel
 from crmkit.ui.widgets import Event
-from crmkit.workspace import ImportSession, Workspace
+from crmkit.workspace import Workspace
 
 START = """Company name,Department,Category,Phone
 Acme AS,Oslo,Customer,22 33 44 55

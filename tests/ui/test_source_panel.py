@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from crmkit.descriptions import SourceSettings
+from crmkit.session import ImportSession
 from crmkit.ui.desk import Desk
 from crmkit.ui.file_origin import upload_limit
 from crmkit.ui.source import SourcePanel
 from crmkit.ui.widgets.uploader import MEGABYTE
-from crmkit.workspace import ImportSession, Workspace
+from crmkit.workspace import Workspace
 
 
 @pytest.fixture
