@@ -7,7 +7,7 @@ import hashlib
 import json
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -156,6 +156,7 @@ class ImportSession:
         self._cancelled = threading.Event()
         self._running: Database | Erp | None = None
         self._state: dict[str, Any] = {}
+        self._when_imported: list[Callable[[], None]] = []
 
     @classmethod
     def create(cls, workspace: Workspace, import_id: str) -> ImportSession:
@@ -268,6 +269,10 @@ class ImportSession:
         """The batch that this import became; None as long as it is not committed."""
         return self._find_batch()
 
+    def when_imported(self, tell: Callable[[], None]) -> None:
+        """Have something called when the import is in the CRM, whoever commits it here."""
+        self._when_imported.append(tell)
+
     def _find_batch(self) -> Batch | None:
         with self.workspace.reading() as db:
             found = read_batches(db, crm.load_schema(db), import_id=self.id)
@@ -284,7 +289,7 @@ class ImportSession:
     def subject(self, subject: str) -> None:
         if subject == self.subject:
             return
-        self._save(subject=subject, plan="")
+        self._choose(subject=subject, plan="")
         if not self.schema.root.scope:
             self.price_list = None
         if self.has_source:
@@ -684,7 +689,7 @@ class ImportSession:
 
     @mapping.setter
     def mapping(self, chosen: Mapping) -> None:
-        self._save(mapping=chosen.model_dump_json())
+        self._choose(mapping=chosen.model_dump_json())
 
     def suggest_mapping(self) -> Mapping:
         """What earlier choices, headers and cells suggest; it is not set until you assign it.
@@ -821,7 +826,7 @@ class ImportSession:
 
     @settings.setter
     def settings(self, chosen: Settings) -> None:
-        self._save(settings=chosen.model_dump_json())
+        self._choose(settings=chosen.model_dump_json())
 
     def settings_faults(self) -> tuple[str, ...]:
         """What is missing or contradictory in the settings, with how to mend it."""
@@ -1406,6 +1411,8 @@ class ImportSession:
             batch = self._find_batch()
         if batch is None:
             raise PlanError("The batch is not in the CRM.", mend="Report this with the log.")
+        for tell in self._when_imported:
+            tell()
         return batch
 
     @contextlib.contextmanager
@@ -1459,6 +1466,20 @@ class ImportSession:
         private.delete_rows(self.workspace.path, self.id)
 
     # --- its state -------------------------------------------------------------------------
+
+    def _choose(self, **changes: str | int) -> None:
+        """Keep what the user chose, unless it comes too late.
+
+        Raises:
+            SettingsError: The import is in the CRM.
+        """
+        if self.rows_are_gone and self.step == "result":
+            raise SettingsError(
+                "This import is in the CRM, so what was chosen for it stays as it was.",
+                where=self._state["source_name"],
+                mend="Undo its batch and choose the file again, in a new import.",
+            )
+        self._save(**changes)
 
     def _save(self, **changes: str | int) -> None:
         with self._lock, opened(self.path) as db:

@@ -120,6 +120,23 @@ def test_what_needs_the_rows_says_that_they_are_gone(workspace: Workspace) -> No
     assert not session.has_source
 
 
+def test_what_was_chosen_for_an_import_stays_as_it_was_when_it_is_in_the_crm(
+    workspace: Workspace,
+) -> None:
+    session = committed(workspace)
+    before = (session.mapping, session.settings, session.subject)
+
+    with pytest.raises(SettingsError, match="is in the CRM"):
+        session.settings = session.settings.with_rule(PERSON, action=Action.SKIP)
+    with pytest.raises(SettingsError, match="is in the CRM"):
+        session.mapping = session.mapping.with_constant("person.position", "Contact person")
+    with pytest.raises(SettingsError, match="is in the CRM"):
+        session.subject = "product"
+
+    again = workspace.open_import(session.id)
+    assert before == (again.mapping, again.settings, again.subject)
+
+
 def test_history_and_undo_need_no_rows(workspace: Workspace) -> None:
     session = committed(workspace)
     batch = session.batch

@@ -34,7 +34,9 @@ def settings(session: ImportSession) -> w.Widget:
 
 def preview(session: ImportSession) -> w.Widget:
     """See what every row will do, and import it."""
-    return _shown(PreviewPanel(Desk(session.workspace, session)))
+    panel = PreviewPanel(Desk(session.workspace, session))
+    session.when_imported(panel.desk.handler.guard(panel.close))
+    return _shown(panel)
 
 
 def result(session: ImportSession) -> w.Widget:

@@ -163,6 +163,14 @@ class PreviewPanel(Panel):
         if self._timer is not None:
             self._timer.cancel()
 
+    def close(self) -> None:
+        """The rows went with the commit: what was found in them stays on the screen, they go."""
+        self.leave()
+        batch = self.desk.session.batch
+        gone = "Its rows were deleted with it, so they are no longer shown here."
+        text = f"This import is in the CRM as batch {batch.id}. {gone}" if batch else gone
+        self.body.children = [self._balance, w.HTML(markup.paragraph(text))]
+
     def _soon(self) -> None:
         """What is shown is old: make it anew when nothing more was decided for a moment."""
         self._import.disabled = True
