@@ -27,6 +27,7 @@ from crmkit.workspace import Workspace
 from tests.crm_kit import silent
 from tests.landing import land, rows
 from tests.test_sources import REAL, expected, real_files
+from tests.xlsb_files import Cell, xlsb
 
 
 def headers(staged: StagedTable) -> list[str]:
@@ -351,6 +352,80 @@ def test_dates_of_the_1904_calendar_are_the_same_days(db: Database, tmp_path: Pa
     land(db, path)
 
     assert [(2, "Acme", "2020-02-01")] == rows(db)
+
+
+@pytest.mark.parametrize("kind", ["number", "whole"])
+@pytest.mark.parametrize(
+    ("value", "code", "shown"),
+    [
+        (167, "00000", "00167"),
+        (167, '"N-"0000', "N-0167"),
+        (7, 0, "7"),
+        (7, "General", "7"),
+        (1, 9, "100%"),
+        (43_861, 14, "2020-01-31"),
+        (43_861, "dd\\-mm\\-yyyy", "2020-01-31"),
+        (12, '0" days"', "12"),
+    ],
+)
+def test_a_binary_workbook_shows_its_numbers_by_their_format(
+    db: Database, tmp_path: Path, kind: str, value: float, code: str | int, shown: str
+) -> None:
+    land(db, xlsb(tmp_path / "x.xlsb", ["Name", "Value"], ["Acme", Cell(kind, value, code)]))
+
+    assert [(2, "Acme", shown)] == rows(db)
+
+
+@pytest.mark.parametrize("kind", ["number", "whole"])
+def test_a_binary_workbook_of_the_1904_calendar_has_the_same_days(
+    db: Database, tmp_path: Path, kind: str
+) -> None:
+    since = Cell(kind, 42_400, "yyyy-mm-dd")
+
+    land(db, xlsb(tmp_path / "x.xlsb", ["Name", "Since"], ["Acme", since], since_1904=True))
+
+    assert [(2, "Acme", "2020-02-01")] == rows(db)
+
+
+def test_a_binary_workbook_shows_what_its_failed_formulas_show(
+    db: Database, tmp_path: Path
+) -> None:
+    path = xlsb(
+        tmp_path / "x.xlsb",
+        ["Name", "Zip", "Sum"],
+        ["Acme", Cell("error", "#N/A"), Cell("formula", "#DIV/0!")],
+        ["Beta", Cell("formula", "#REF!"), Cell("number", 0.25, "0.00%")],
+    )
+
+    staged = land(db, path)
+
+    assert [(2, "Acme", "#N/A", "#DIV/0!"), (3, "Beta", "#REF!", "25%")] == rows(db)
+    assert "3 cells hold the error of a formula" in staged.notes
+    assert "the file is: Excel binary workbook (xlsb)" in staged.notes
+
+
+def test_a_binary_workbook_has_its_merged_cells(db: Database, tmp_path: Path) -> None:
+    path = xlsb(
+        tmp_path / "x.xlsb",
+        ["Name", "Address", None],
+        [None, "Street", "City"],
+        ["Acme", "Main street 1", "Oslo"],
+        ["Beta", "Broadway 2", None],
+        merges=[(0, 1, 0, 0), (0, 0, 1, 2), (2, 3, 2, 2)],
+    )
+
+    staged = land(db, path)
+
+    assert ["Name", "Address / Street", "Address / City"] == headers(staged)
+    assert any(note.startswith("1 merged cell below the headers") for note in staged.notes)
+
+
+@real_files
+def test_a_real_binary_workbook_is_looked_at_in_full(db: Database) -> None:
+    staged = land(db, REAL / "real" / "excel" / "calamine_date.xlsb")
+
+    assert ("2021-01-01", "15") == rows(db)[0][1:]
+    assert not any("could not be looked at" in note for note in staged.notes)
 
 
 def ods(path: Path, table: str) -> Path:

@@ -6,7 +6,7 @@ import io
 import itertools
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,7 @@ from python_calamine import (
     SheetVisibleEnum,
 )
 
+from crmkit.workbook_child.merges import Corners, merged_cells
 from crmkit.workbook_child.task import (
     FIRST_ROWS,
     FaultError,
@@ -89,19 +90,30 @@ def open_pages(task: Task, content: bytes | None) -> Iterator[Page]:
     if _is_sparse(task.path, content):
         raise FaultError("sparse")
     with CalamineWorkbook.from_object(opened(task.path, content)) as book:
+        merges = merged_cells(task, content)
         for metadata in book.sheets_metadata:
             if metadata.typ is not SheetTypeEnum.WorkSheet or task.sheet not in ("", metadata.name):
                 continue
             sheet = book.get_sheet_by_name(metadata.name)
             yield CalaminePage(
-                metadata.name, metadata.visible is SheetVisibleEnum.Visible, sheet=sheet
+                metadata.name,
+                metadata.visible is SheetVisibleEnum.Visible,
+                sheet=sheet,
+                merges=sheet.merged_cell_ranges or merges.get(metadata.name, ()),
             )
 
 
 class CalaminePage:
     """A sheet as calamine gives it: the rectangle around all its cells."""
 
-    def __init__(self, name: str, visible: bool, *, sheet: CalamineSheet) -> None:  # noqa: FBT001
+    def __init__(
+        self,
+        name: str,
+        visible: bool,  # noqa: FBT001
+        *,
+        sheet: CalamineSheet,
+        merges: Sequence[Corners],
+    ) -> None:
         self.name, self.visible = name, visible
         self._sheet = sheet
         self._top, self.first_column = sheet.start or (0, 0)
@@ -109,7 +121,7 @@ class CalaminePage:
         left = self.first_column
         self.merges: tuple[Merge, ...] = tuple(
             (top + 1, first - left, bottom + 1, last - left)
-            for (top, first), (bottom, last) in sheet.merged_cell_ranges or ()
+            for (top, first), (bottom, last) in merges
         )
 
     def rows(self) -> Rows:

@@ -16,10 +16,13 @@ from typing import Any, Final, TypeAlias
 
 from lxml import etree
 
+from crmkit.workbook_child import xlsb
 from crmkit.workbook_child.task import Task, is_zip, opened
-from crmkit.workbook_child.values import Format, find_format
+from crmkit.workbook_child.values import Format, day, find_format, shows_day
 
-_BUILT_IN_PERCENT: Final = {9: "0%", 10: "0.00%"}
+_BUILT_IN: Final = {9: "0%", 10: "0.00%", **dict.fromkeys((14, 15, 16, 17, 22), "yyyy-mm-dd")}
+"""Excel's own number formats that matter here; it writes only their numbers into a file."""
+
 _STYLE: Final = re.compile(rb'<c [^>]*?\bs="(\d+)"')
 _ZEROS: Final = re.compile(r"0\d+")
 _MOST_REPEATED: Final = 100_000
@@ -98,7 +101,9 @@ def _zip_remarks(task: Task, content: bytes | None) -> Remarks:
         names = archive.namelist()
         if "xl/workbook.xml" in names:
             yield from _xlsx_remarks(archive, task.sheet)
-        elif "xl/workbook.bin" not in names and "content.xml" in names:
+        elif "xl/workbook.bin" in names:
+            yield from _xlsb_remarks(archive, task.sheet)
+        elif "content.xml" in names:
             yield from _ods_remarks(archive, task.sheet)
 
 
@@ -150,7 +155,7 @@ def _cell_formats(archive: zipfile.ZipFile) -> dict[int, Format]:
     if "xl/styles.xml" not in archive.namelist():
         return {}
     styles = _tree(archive.read("xl/styles.xml"))
-    codes: dict[int, str] = dict(_BUILT_IN_PERCENT)
+    codes: dict[int, str] = dict(_BUILT_IN)
     for found in styles.iterfind("{*}numFmts/{*}numFmt"):
         codes[int(found.get("numFmtId", -1))] = found.get("formatCode", "")
     formats = {}
@@ -176,6 +181,29 @@ def _column(reference: str) -> int:
             break
         column = column * 26 + ord(letter.upper()) - 64
     return column - 1
+
+
+# --- xlsb ------------------------------------------------------------------------------------
+
+
+def _xlsb_remarks(archive: zipfile.ZipFile, sheet: str) -> Remarks:
+    book = xlsb.Workbook(archive)
+    codes = [style if isinstance(style, str) else _BUILT_IN.get(style, "") for style in book.styles]
+    formats = {style: shown for style, code in enumerate(codes) if (shown := find_format(code))}
+    days = {style for style, code in enumerate(codes) if shows_day(code)}
+    for number, cells in book.cells(sheet, formats.keys() | days):
+        remarks = []
+        for cell in cells:
+            if cell.error:
+                remarks.append(Remark(cell.column, error=cell.error))
+            elif cell.style in formats:
+                remarks.append(Remark(cell.column, format=formats[cell.style]))
+            elif cell.whole is not None:
+                # A day that is kept this way comes as a number from calamine.
+                shown = day(cell.whole, since_1904=book.since_1904)
+                remarks += [Remark(cell.column, shown=shown)] if shown else []
+        if remarks:
+            yield number, remarks
 
 
 # --- ods -------------------------------------------------------------------------------------

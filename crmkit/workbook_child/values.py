@@ -10,6 +10,9 @@ from functools import lru_cache
 from typing import Any, Final
 
 _QUOTED: Final = re.compile(r'"([^"]*)"|\\(.)|_.|\*.|\[[^\]]*\]')
+_DAY: Final = re.compile("[yd]|mmm", re.IGNORECASE)
+_LAST_DAY: Final = 2_956_000
+"""Some years before the end of 9999, whichever day the count begins with."""
 _PLACES: Final = re.compile(r"[0 \-/()+]+")
 
 
@@ -65,6 +68,20 @@ def find_format(code: str) -> Format | None:
         end = found.end()
     mask += [(sign, sign == "0") for sign in section[end:]]
     return Format(mask=tuple(mask))
+
+
+def shows_day(code: str) -> bool:
+    """Whether a number format shows a number as a day."""
+    return bool(_DAY.search(_QUOTED.sub("", code.split(";")[0])))
+
+
+def day(serial: int, *, since_1904: bool) -> str | None:
+    """A day that is kept as a count of days, as ISO; None where a workbook shows no day for it."""
+    if not 1 <= serial <= _LAST_DAY:
+        return None
+    # Excel counts a 29 February 1900, which there was not.
+    first = date(1904, 1, 1) if since_1904 else date(1899, 12, 30 if serial > 60 else 31)
+    return (first + timedelta(days=serial)).isoformat()
 
 
 def text(value: Any) -> str:
