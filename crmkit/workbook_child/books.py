@@ -99,7 +99,7 @@ def open_pages(task: Task, content: bytes | None) -> Iterator[Page]:
                 metadata.name,
                 metadata.visible is SheetVisibleEnum.Visible,
                 sheet=sheet,
-                merges=sheet.merged_cell_ranges or merges.get(metadata.name, ()),
+                merges=sheet.merged_cell_ranges or merges.get(metadata.name, []),
             )
 
 

@@ -200,8 +200,8 @@ def _xlsb_remarks(archive: zipfile.ZipFile, sheet: str) -> Remarks:
                 remarks.append(Remark(cell.column, format=formats[cell.style]))
             elif cell.whole is not None:
                 # A day that is kept this way comes as a number from calamine.
-                shown = day(cell.whole, since_1904=book.since_1904)
-                remarks += [Remark(cell.column, shown=shown)] if shown else []
+                iso = day(cell.whole, since_1904=book.since_1904)
+                remarks += [Remark(cell.column, shown=iso)] if iso else []
         if remarks:
             yield number, remarks
 
