@@ -12,9 +12,6 @@ import os
 from collections.abc import Iterator
 from typing import Final
 
-import keyring
-from keyring.errors import KeyringError
-
 log = logging.getLogger(__name__)
 
 _SERVICE: Final = "crmkit"
@@ -30,6 +27,9 @@ def is_available() -> bool:
     """
     if os.environ.get("CRMKIT_VISITOR"):
         return False  # on a team's dashboard it would be everybody's
+    import keyring  # slow to import, and most imports need no secret
+    from keyring.errors import KeyringError
+
     try:
         return keyring.get_keyring().priority >= 1
     except (KeyringError, RuntimeError):
@@ -40,6 +40,9 @@ def read(key: str) -> str | None:
     """The secret kept under a key; None when there is none, or no keychain to ask."""
     if not is_available():
         return None
+    import keyring
+    from keyring.errors import KeyringError
+
     pieces = []
     try:
         for entry in _entries(key):
@@ -62,6 +65,9 @@ def keep(key: str, secret: str) -> bool:
     """
     if not forget(key):
         return False
+    import keyring
+    from keyring.errors import KeyringError
+
     try:
         for entry, start in zip(_entries(key), range(0, len(secret), _PIECE), strict=False):
             keyring.set_password(_SERVICE, entry, secret[start : start + _PIECE])
@@ -79,6 +85,9 @@ def forget(key: str) -> bool:
     """
     if not is_available():
         return False
+    import keyring
+    from keyring.errors import KeyringError
+
     try:
         for entry in _entries(key):
             if keyring.get_password(_SERVICE, entry) is None:

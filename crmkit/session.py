@@ -47,10 +47,7 @@ from crmkit.decisions import Choice, Decision, Kind
 from crmkit.descriptions import AccountSource, Description, Saved, SourceSettings
 from crmkit.drift import Change, Drift
 from crmkit.entities import Schema
-from crmkit.erp import reading
-from crmkit.erp.databases import Erp
 from crmkit.erp.model import Actors, Connection, Request
-from crmkit.erp.reading import Found
 from crmkit.errors import (
     CancelledError,
     CrmkitError,
@@ -81,6 +78,8 @@ from crmkit.staging import StagedTable
 from crmkit.steps import Expression, NamePart, Split, Step
 
 if TYPE_CHECKING:
+    from crmkit.erp.databases import Erp
+    from crmkit.erp.reading import Found
     from crmkit.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -524,6 +523,8 @@ class ImportSession:
             PasswordError, SourceError: It cannot be opened or read, or finds nothing.
             CancelledError: `cancel` was called; the import is as it was before.
         """
+        from crmkit.erp import reading  # slow to import, and most imports are of files
+
         before = self.erp_request
         with self._lock, contextlib.ExitStack() as kept:
             with self._asking(request.connection, password) as (erp, connection):
@@ -554,6 +555,8 @@ class ImportSession:
             SettingsError, PasswordError, SourceError: As `load_erp`.
             CancelledError: `cancel` was called.
         """
+        from crmkit.erp import reading
+
         with self._asking(request.connection, password) as (erp, connection):
             asked = reading.with_options(erp, connection, request)
             return reading.find(erp, connection, asked, limit)

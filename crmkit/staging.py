@@ -6,14 +6,13 @@ is cleaned or typed here, so that leading zeros, long numbers and odd dates surv
 
 from __future__ import annotations
 
+import string
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
-
-from openpyxl.utils import get_column_letter
 
 from crmkit import erp_sheets, transforms
 from crmkit.database import Database
@@ -745,7 +744,11 @@ def _headers(landed: Landed) -> tuple[tuple[str, ...], list[str]]:
 
 def _letter(position: int) -> str:
     """A column's letter, or its number where a spreadsheet has no letter for it."""
-    return get_column_letter(position + 1) if position < _LETTERED else str(position + 1)
+    if position >= _LETTERED:
+        return str(position + 1)
+    # As a number of 26 digits without a zero.
+    before, last = divmod(position, 26)
+    return (_letter(before - 1) if before else "") + string.ascii_uppercase[last]
 
 
 def _profile(

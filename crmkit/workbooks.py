@@ -13,12 +13,6 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
-from openpyxl.comments import Comment
-from openpyxl.styles import Font, PatternFill
-from openpyxl.utils import get_column_letter
-
 from crmkit.errors import StorageError
 from crmkit.processes import part_of
 
@@ -57,6 +51,10 @@ def write_table(
     Raises:
         StorageError: The file cannot be written.
     """
+    # Slow to import, and most of what is done writes no workbook.
+    from openpyxl import Workbook
+    from openpyxl.utils import get_column_letter
+
     book = Workbook(write_only=True)
     remaining = iter(rows)
     for number in itertools.count(1):
@@ -100,6 +98,11 @@ def write_import_template(path: Path, columns: Sequence[TemplateColumn]) -> None
     Raises:
         StorageError: The file cannot be written.
     """
+    from openpyxl import Workbook
+    from openpyxl.comments import Comment
+    from openpyxl.styles import Font, PatternFill
+    from openpyxl.utils import get_column_letter
+
     book = Workbook()
     page = book.active
     assert page is not None
@@ -123,6 +126,8 @@ def write_import_template(path: Path, columns: Sequence[TemplateColumn]) -> None
 
 
 def _header(page: Any, text: str) -> Any:
+    from openpyxl.styles import Font
+
     cell = _cell(page, text)
     cell.font = Font(bold=True)
     return cell
@@ -132,6 +137,8 @@ def _cell(page: Any, value: Any) -> Any:
     if not isinstance(value, str):
         plain = value is None or isinstance(value, bool | int | float | date | datetime)
         return value if plain else str(value)
+    from openpyxl.cell import WriteOnlyCell
+
     cell = WriteOnlyCell(
         page, value="".join(c for c in value if c >= " " or c in "\t\n\r")[:LONGEST_CELL]
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -34,6 +35,15 @@ CHROMIUM_FLAGS: Final = (
     # Without it Chromium does not start as root, as in a container.
     "--no-sandbox",
 )
+
+
+def pytest_configure() -> None:
+    """Keep what Python compiles, also where the environment says not to.
+
+    The tests start hundreds of processes, and each would compile the whole package anew.
+    """
+    sys.dont_write_bytecode = False
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @pytest.fixture

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import json
 import re
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from importlib import metadata
@@ -279,6 +281,24 @@ def test_only_the_database_module_knows_duckdb():
     ]
 
     assert ["database"] == users
+
+
+def test_the_door_opens_without_what_few_imports_need():
+    """What is slow to import waits until it is used: commands and dashboards start sooner."""
+    slow = {"google", "keyring", "msal", "openpyxl", "requests", "sqlalchemy", "sqlglot"}
+    code = f"import sys, crmkit.workspace; print(*sorted({slow} & sys.modules.keys()))"
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert [] == done.stdout.split()
+
+
+def test_children_of_the_tests_keep_what_they_compile():
+    code = "import sys; print(sys.dont_write_bytecode)"
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert "False" == done.stdout.strip()
 
 
 def test_sql_is_written_out():

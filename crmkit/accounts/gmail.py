@@ -16,16 +16,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, urlsplit
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
-
-import requests
-from google.auth.exceptions import RefreshError, TransportError
-from google.auth.transport.requests import Request
-from google.oauth2.credentials import Credentials
-from google_auth_oauthlib.flow import Flow
-from oauthlib.oauth2 import OAuth2Error
 
 from crmkit import keychain
 from crmkit.accounts.web import Web, ended, nobody, unreachable, write_answer, writing
@@ -33,6 +26,10 @@ from crmkit.errors import SettingsError, SignInError, SourceError
 from crmkit.progress import Progress, no_progress
 from crmkit.sources.answers import listed, objects, text
 from crmkit.sources.people import groups_of
+
+if TYPE_CHECKING:
+    from google.oauth2.credentials import Credentials
+    from google_auth_oauthlib.flow import Flow
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +84,9 @@ class Gmail:
     """
 
     def __init__(self, client: Path, *, visitor: str = "") -> None:
+        # Google's library is slow to import, and most imports are of files.
+        from google.oauth2.credentials import Credentials
+
         self._registered = read_client(client)
         self.kept = True
         client_id = self._registered["installed"]["client_id"]
@@ -126,6 +126,8 @@ class Gmail:
             SourceError: Google cannot be reached.
             CancelledError: The user stopped it.
         """
+        from google_auth_oauthlib.flow import Flow
+
         progress(0.0, "Signing in")
         if self._silently() is not None:
             return
@@ -159,6 +161,9 @@ class Gmail:
         return found
 
     def _silently(self, *, renew: bool = False) -> str | None:
+        from google.auth.exceptions import RefreshError, TransportError
+        from google.auth.transport.requests import Request
+
         if self._credentials is None:
             return None
         if renew or not self._credentials.valid:
@@ -287,6 +292,9 @@ def read_client(path: Path) -> dict[str, Any]:
 
 def _exchange(flow: Flow, arrived: str) -> Credentials:
     """What the address at which the browser arrived is worth."""
+    import requests
+    from oauthlib.oauth2 import OAuth2Error
+
     try:
         address = urlsplit(arrived)
     except ValueError:

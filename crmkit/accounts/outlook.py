@@ -16,10 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
-
-import msal
-import requests
+from typing import TYPE_CHECKING, Any, Final
 
 from crmkit import keychain
 from crmkit.accounts.web import Web, ended, nobody, unreachable, write_answer, writing
@@ -27,6 +24,9 @@ from crmkit.errors import SettingsError, SignInError, SourceError
 from crmkit.progress import Progress, no_progress
 from crmkit.sources.answers import objects, text
 from crmkit.sources.graph import FOLDER
+
+if TYPE_CHECKING:
+    import msal
 
 log = logging.getLogger(__name__)
 
@@ -121,6 +121,8 @@ class Outlook:
     """
 
     def __init__(self, app: OutlookApp, *, visitor: str = "") -> None:
+        import msal  # slow to import, and most imports are of files
+
         if not app.client_id:
             raise SettingsError(
                 "Outlook needs to know crmkit's client id.",
@@ -206,6 +208,8 @@ class Outlook:
             self.kept = keychain.keep(self._key, self._cache.serialize())
 
     def _msal(self) -> msal.PublicClientApplication:
+        import msal
+
         if self._client is None:
             with _asking(self.app.authority):
                 self._client = msal.PublicClientApplication(
@@ -324,6 +328,8 @@ class Outlook:
 @contextmanager
 def _asking(authority: str) -> Iterator[None]:
     """Failures on the way to the sign-in service become messages, for the length of a block."""
+    import requests
+
     try:
         yield
     except requests.RequestException as error:

@@ -11,12 +11,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any, Final, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, Final, Protocol, TextIO
 from urllib.parse import urlsplit
 
-import requests
-
 from crmkit.errors import SignInError, SourceError, StorageError
+
+if TYPE_CHECKING:
+    import requests
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +65,8 @@ class Web:
     def __init__(
         self, service: str, address: str, sign_in: SignIn, *, headers: dict[str, str] | None = None
     ) -> None:
+        import requests  # slow to import, and most imports ask nobody
+
         self.service = service
         self._address = address.rstrip("/")
         self._sign_in = sign_in
@@ -118,6 +121,8 @@ class Web:
         return link
 
     def _ask(self, url: str, params: dict[str, str] | None, *, renew: bool) -> requests.Response:
+        import requests
+
         bearer = {"Authorization": f"Bearer {self._sign_in.token(renew=renew)}"}
         # Elsewhere nobody is to see the sign-in.
         ask = functools.partial(
@@ -179,6 +184,8 @@ def nobody(service: str) -> SignInError:
 
 def unreachable(service: str, url: str, error: Exception) -> SourceError:
     """The service cannot be asked."""
+    import requests
+
     log.info("%s cannot be reached", service, exc_info=error)
     if isinstance(error, requests.exceptions.SSLError):
         return SourceError(

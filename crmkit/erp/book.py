@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from crmkit import keychain
-from crmkit.erp import connections, databases, reading, systems
-from crmkit.erp.databases import Erp
+from crmkit.erp import connections
 from crmkit.erp.model import Actors, Connection, Request
-from crmkit.erp.reading import Choices, Found
 from crmkit.errors import SettingsError
+
+if TYPE_CHECKING:
+    from crmkit.erp.databases import Erp
+    from crmkit.erp.reading import Choices, Found
 
 
 class ErpBook:
@@ -59,6 +62,9 @@ class ErpBook:
             PasswordError, SourceError: It cannot be opened, so nothing is kept.
             SettingsError: The name or URL is none, or the ERP has several companies.
         """
+        # What they need is slow to import, and most imports are of files.
+        from crmkit.erp import databases, systems
+
         name = connections.check_name(name)
         bare, inside = connections.take_apart(url)
         password = password or inside or _kept(bare)
@@ -108,6 +114,8 @@ class ErpBook:
             SettingsError: There is no such connection.
             PasswordError, SourceError: It cannot be opened or read.
         """
+        from crmkit.erp import databases
+
         connection = self.connection(name)
         # Somebody may have written into the file.
         bare, inside = connections.take_apart(connection.url)
@@ -116,11 +124,15 @@ class ErpBook:
 
     def choices(self, name: str, actors: Actors, *, password: str = "") -> tuple[Choices, ...]:
         """What an ERP leaves open for some actors."""
+        from crmkit.erp import reading
+
         with self.opened(name, password) as (erp, connection):
             return reading.choices(erp, connection, actors)
 
     def find(self, request: Request, *, password: str = "", limit: int = 50) -> Found:
         """The first actors that a request finds, and how many there are; nothing is imported."""
+        from crmkit.erp import reading
+
         with self.opened(request.connection, password) as (erp, connection):
             asked = reading.with_options(erp, connection, request)
             return reading.find(erp, connection, asked, limit)

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Final
 
 from pydantic import ValidationError
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
 
 from crmkit import plain_yaml
 from crmkit.erp.model import Connection
@@ -40,6 +38,9 @@ def take_apart(text: str) -> tuple[str, str]:
     Raises:
         SettingsError: It is no database URL. The message does not repeat it: it may hold a password.
     """
+    from sqlalchemy.engine import URL, make_url  # slow to import, and most imports are of files
+    from sqlalchemy.exc import ArgumentError
+
     try:
         url = make_url(text.strip())
     except (ArgumentError, ValueError):

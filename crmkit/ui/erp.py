@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import ipywidgets as w
-from sqlalchemy.engine import make_url
 
 from crmkit import keychain
 from crmkit.erp import connections
 from crmkit.erp.model import Actors, Request
-from crmkit.erp.reading import Choices, Found
 from crmkit.errors import SettingsError, SourceError
 from crmkit.sources import Progress
 from crmkit.staging import StagedTable
@@ -21,6 +19,9 @@ from crmkit.ui.desk import Desk, button
 from crmkit.ui.handling import NoticeLevel
 from crmkit.ui.origin import Load, Origin
 from crmkit.ui.parts import Part, check, dropdown, offer
+
+if TYPE_CHECKING:
+    from crmkit.erp.reading import Choices, Found
 
 _SHOWN: Final = 100
 _STYLE: Final = {"description_width": "200px"}
@@ -170,6 +171,8 @@ class ErpOrigin(Origin):
         Raises:
             SourceError: It is a file elsewhere.
         """
+        from sqlalchemy.engine import make_url  # slow to import, and most imports are of files
+
         parts = make_url(url)
         if parts.get_backend_name() != "sqlite":
             return
