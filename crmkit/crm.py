@@ -293,7 +293,12 @@ def _preference_values(preferences: Preferences) -> dict[str, str]:
 
 
 def save_preferences(db: Database, preferences: Preferences) -> None:
-    """Store the workspace's preferences. A default that is not in its list yet is added to it."""
+    """Store the workspace's preferences. A default that is not in its list yet is added to it.
+
+    Raises:
+        SettingsError: A limit makes no sense.
+    """
+    preferences.limits.check()
     for list_id in ("category", "business", "legal_basis"):
         if default := getattr(preferences, f"default_{list_id}"):
             add_list_items(db, list_id, [(default, "", ())])

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
-from crmkit.errors import SourceError
+from crmkit.errors import SettingsError, SourceError
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,25 @@ class Limits:
     unpacked_mb: int = 2_500
     columns: int = 2_000
     million_cells: int = 200
+
+    def check(self) -> None:
+        """Refuse limits under which no file can be read, or that are none.
+
+        Raises:
+            SettingsError: All of them.
+        """
+        faults = [
+            f"{LABELS[each.name]}: {value:,}, of {least:,} to {_MOST:,}"
+            for each in fields(self)
+            for value, least in [(getattr(self, each.name), _LEAST.get(each.name, 1))]
+            if not least <= value <= _MOST
+        ]
+        if faults:
+            raise SettingsError(
+                "With these limits no file could be read, or any file could.",
+                where="; ".join(faults),
+                mend=f"Set each to a number in its range. Usual are {_usual()}.",
+            )
 
     def refusal(self, limit: str, *, where: str, mend: str) -> SourceError:
         """The message for a file that is beyond one of the limits.
@@ -55,6 +74,11 @@ LABELS: Final = {
 }
 """What the screens call each limit."""
 
+_MOST: Final = 10_000_000
+
+_LEAST: Final = {"memory_mb": 100}
+"""What the smallest workbook needs; of the others, 1 is a limit."""
+
 _BEYOND: Final = {
     "seconds": "it takes more than {} seconds",
     "memory_mb": "it needs more than {} MB of memory",
@@ -62,6 +86,10 @@ _BEYOND: Final = {
     "columns": "it has more than {} columns",
     "million_cells": "it has more than {} million cells",
 }
+
+
+def _usual() -> str:
+    return ", ".join(f"{getattr(USUAL, name):,} ({label})" for name, label in LABELS.items())
 
 
 def as_texts(limits: Limits) -> dict[str, str]:

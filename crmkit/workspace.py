@@ -205,7 +205,11 @@ class Workspace:
 
     @property
     def preferences(self) -> Preferences:
-        """Choices that hold for the whole workspace."""
+        """Choices that hold for the whole workspace.
+
+        Raises:
+            SettingsError: On setting them, a limit makes no sense.
+        """
         return self._read_facts().preferences
 
     @preferences.setter

@@ -61,7 +61,8 @@ class HomePanel(Panel):
         )
         self._days = w.BoundedIntText(description="Keep imports, days:", min=1, max=10_000, **_WIDE)
         self._limits = {
-            name: w.BoundedIntText(description=f"{label}:", min=1, max=10_000_000, **_WIDE)
+            # Not bounded: what is not possible is told, instead of changed without a word.
+            name: w.IntText(description=f"{label}:", **_WIDE)
             for name, label in LABELS.items()
         }
         self._backups = BackupList(desk, restored=self.show)
