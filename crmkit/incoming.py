@@ -485,7 +485,7 @@ def make_list_values(db: Database, cells: Cells) -> None:
             "select {list} as list, {raw} as text from {staged} as staged",
             list=cell.target.field.list,
             raw=cell.raw,
-            staged=_different(cell),
+            staged=different(cell),
         )
         for cell in cells.cells
         if cell.target.field.type is FieldType.LIST
@@ -546,13 +546,20 @@ def make_list_values(db: Database, cells: Cells) -> None:
     )
 
 
-def _different(cell: Cell) -> Query:
-    """The different contents of a cell's column: a million cells hold a few items."""
+def different(cell: Cell) -> Query:
+    """The different contents of a cell's column, and their number of rows as `times`.
+
+    A million cells of a list hold a few items.
+    """
     if cell.target.child is not None and cell.target.child.whole:
-        return name("source")  # such a cell also depends on the slot's first
+        # Such a cell also depends on the slot's first.
+        return sql("(select *, 1 as times from source)")
     if not cell.header:
-        return sql("(select 1)")
-    return sql("(select distinct {column} from source)", column=name(cell.header))
+        return sql("(select count(*) as times from source)")
+    return sql(
+        "(select {column}, count(*) as times from source group by {column})",
+        column=name(cell.header),
+    )
 
 
 def _make_given_items(db: Database, cells: Cells) -> None:

@@ -10,7 +10,7 @@ from rapidfuzz import fuzz, process
 from crmkit import transforms
 from crmkit.database import Database
 from crmkit.entities import LISTS, FieldType
-from crmkit.incoming import Cells
+from crmkit.incoming import Cells, different
 from crmkit.sql import join, sql
 
 _MOST_VALUES: Final = 500
@@ -66,23 +66,24 @@ def list_values(db: Database, cells: Cells) -> tuple[ListValue, ...]:
         rows = db.rows(
             sql(
                 """
-                select mode(text), count(*), max(item.name)
+                select arg_max(text, times order by text), sum(times), max(item.name)
                 from ({texts}) as t
                 left join crm.list_alias as known on known.list = {list} and known.alias = t.alias
                 left join crm.list_item as item on item.id = known.item_id and not item.deleted
                 where t.alias is not null and not list_contains({errors}, upper(text))
                 group by t.alias
                 having max(item.name) is null or max({item_key}) <> t.alias
-                order by count(*) desc, mode(text)
+                order by 2 desc, 1
                 limit {most}
                 """,
                 texts=join(
                     " union all ",
                     (
                         sql(
-                            "select {raw} as text, {alias} as alias from source as staged",
+                            "select {raw} as text, {alias} as alias, times from {staged} as staged",
                             raw=cell.raw,
                             alias=transforms.name_key(cell.raw),
+                            staged=different(cell),
                         )
                         for cell in listed
                         if cell.target.field.list == list_id
