@@ -8,10 +8,10 @@ BIN := $(VENV)/bin
 
 .PHONY: app lab test lint check bench fuzz crash setup
 
-app: setup
+app: $(VENV)/installed
 	$(BIN)/crmkit app
 
-lab: setup
+lab: $(VENV)/installed
 	$(BIN)/crmkit lab
 
 test: setup
@@ -37,10 +37,18 @@ fuzz: SECONDS ?= 60
 fuzz: setup
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
 
-setup: $(VENV)/installed
+setup: $(VENV)/installed-dev
 
-# Made again only when what is to be installed has changed.
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+# Each is made again only when what is to be installed has changed.
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
-	touch $(VENV)/installed
+	$(INSTALL) -e .
+	touch $@
+
+# With the tools and a real ERP, which only development and the tests need.
+$(VENV)/installed-dev: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(INSTALL) -e ".[dev]"
+	touch $(VENV)/installed $@

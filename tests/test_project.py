@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -233,8 +234,25 @@ def test_conda_installs_the_same_set():
         "pip",
         "pip:",
         "--constraint constraints.txt",
-        "--editable .[dev]",
+        "--editable .",
     ] == items
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="NO MAKE: Windows does without it")
+@pytest.mark.parametrize(
+    ("target", "what"), [("app", "-e ."), ("lab", "-e ."), ("test", '-e ".[dev]"')]
+)
+def test_who_only_starts_crmkit_installs_nothing_of_the_tests(target: str, what: str):
+    done = subprocess.run(
+        ["make", "--dry-run", "--always-make", target],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    installed = [line for line in done.stdout.splitlines() if "pip install" in line]
+    assert [True] == [line.endswith(f"constraints.txt {what}") for line in installed]
 
 
 def test_version_is_the_same_everywhere():
