@@ -72,7 +72,7 @@ class _New(Part):
             ).name
 
         def done(made: str) -> None:
-            self.head.opened, self.body.layout.display = False, "none"
+            self.turn(to_open=False)
             self._origin.connected(made, password or inside)
             self.desk.tell(f"{made} is connected.", level=NoticeLevel.SUCCESS)
 
@@ -141,6 +141,8 @@ class ErpOrigin(Origin):
         try:
             book, chosen = self.desk.workspace.erp, self.connection.value
             names = [item.name for item in book.connections()]
+            if not names:
+                self.new.turn(to_open=True)  # there is nothing else to do here
             self.connection.options = names
             if names:
                 self.connection.value = chosen if chosen in names else names[0]

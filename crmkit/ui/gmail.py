@@ -40,11 +40,14 @@ class GmailOrigin(AccountOrigin):
             continuous_update=False,
         )
         self.aside.children = [self._pasted]
-        self.setup.children = [_Registration(desk, self._take).widget]
+        self._registration = _Registration(desk, self._take)
+        self.setup.children = [self._registration.widget]
 
     def show(self) -> None:
         super().show()
         self.aside.layout.display = "none"
+        if not (os.environ.get(CLIENT_VARIABLE) or self.desk.workspace.google_client.exists()):
+            self._registration.turn(to_open=True)  # nobody can sign in before
 
     def asks(self) -> str:
         return "Which groups?"
@@ -81,6 +84,7 @@ class GmailOrigin(AccountOrigin):
         finally:
             path.unlink(missing_ok=True)
         self._gmail = None
+        self._registration.turn(to_open=False)
         self.desk.tell("The registration is kept in this workspace.", level=NoticeLevel.SUCCESS)
 
 

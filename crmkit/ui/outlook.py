@@ -34,8 +34,8 @@ class OutlookOrigin(AccountOrigin):
             description="Client id:", style=_STYLE, layout=w.Layout(width="460px")
         )
         self._tenant = w.Text(description="Tenant:", style=_STYLE, layout=w.Layout(width="460px"))
-        part = Part("How crmkit is registered with Microsoft", desk)
-        part.body.children = [
+        self._registration = Part("How crmkit is registered with Microsoft", desk)
+        self._registration.body.children = [
             w.HTML(
                 markup.paragraph(
                     "Once for your organisation; docs/live-sources.md has every step.",
@@ -46,7 +46,7 @@ class OutlookOrigin(AccountOrigin):
             self._tenant,
             button("Keep", self._keep, desk, tooltip="Keep them in this workspace's preferences"),
         ]
-        self.setup.children = [part.widget]
+        self.setup.children = [self._registration.widget]
 
     def show(self) -> None:
         super().show()
@@ -54,6 +54,8 @@ class OutlookOrigin(AccountOrigin):
         given = os.environ.get(CLIENT_VARIABLE)
         self._client.value, self._client.disabled = given or kept.outlook_client_id, bool(given)
         self._tenant.value = kept.outlook_tenant
+        if not self._client.value:
+            self._registration.turn(to_open=True)  # nobody can sign in before
 
     def asks(self) -> str:
         return "Which folders?"
@@ -85,6 +87,7 @@ class OutlookOrigin(AccountOrigin):
             outlook_tenant=self._tenant.value.strip() or "common",
         )
         self._outlook = None
+        self._registration.turn(to_open=False)
         self.desk.tell("The registration is kept in this workspace.", level=NoticeLevel.SUCCESS)
 
 

@@ -27,6 +27,12 @@ class Part:
     def opened(self) -> None:
         """Make what is only worth making for somebody who looks."""
 
+    def turn(self, *, to_open: bool) -> None:
+        """Open or close it without a click."""
+        if self.head.opened != to_open:
+            self.head.opened = to_open
+            self._toggle(to_open)
+
     def _toggle(self, is_open: bool) -> None:  # noqa: FBT001  the widget's callback
         if is_open:
             self.opened()

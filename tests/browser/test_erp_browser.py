@@ -51,7 +51,6 @@ def test_customers_of_tryton_are_imported_and_two_changes_are_found(
 ) -> None:
     visit(page, dashboard)
     start(page)
-    page.get_by_role("button", name="New connection").click()
     page.get_by_label("Connection name:").fill("Our Tryton")
     page.get_by_label("Database URL:").fill("sqlite:////etc/erp.sqlite")
     page.get_by_role("button", name="Connect and save").click()

@@ -52,11 +52,13 @@ def look(panel: SourcePanel) -> str:
 def test_without_a_connection_there_is_nothing_to_take(panel: SourcePanel) -> None:
     part = erp(panel)
     assert "none" == part.take.layout.display
+    assert part.new.head.opened
 
     connect(panel)
 
     assert "Sample" == part.connection.value
     assert "" == part.take.layout.display
+    assert not part.new.head.opened
     assert "none" == part.new.body.layout.display
 
 

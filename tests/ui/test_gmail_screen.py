@@ -78,9 +78,12 @@ def test_the_file_of_the_registration_goes_to_its_place(
     session = panel.desk.session
     uploaded = google_service.client_file(session.upload_folder)
 
+    gmail(panel).show()
+    assert gmail(panel)._registration.head.opened
     gmail(panel)._take(uploaded)
 
     assert panel.desk.workspace.google_client.exists()
+    assert not gmail(panel)._registration.head.opened
     assert [] == list(session.upload_folder.iterdir())
 
 

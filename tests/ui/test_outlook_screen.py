@@ -106,8 +106,11 @@ def test_the_registration_is_kept_in_the_workspace(
     sign_in(panel)
     assert "client id" in said(panel)
 
+    outlook(panel).show()
+    assert outlook(panel)._registration.head.opened
     outlook(panel)._client.value, outlook(panel)._tenant.value = " client-1 ", ""
     outlook(panel)._keep()
 
     app = panel.desk.workspace.outlook().app
     assert ("client-1", "common") == (app.client_id, app.tenant)
+    assert not outlook(panel)._registration.head.opened
