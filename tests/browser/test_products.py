@@ -20,7 +20,7 @@ def test_products_go_into_a_new_price_list(
 ) -> None:
     visit(page, voila)
     page.get_by_role("button", name="New import").click()
-    page.get_by_label("What does this file hold?").select_option("Products")
+    page.get_by_label("What does it hold?").select_option("Products")
     choose_file(page, "products.xlsx")
     expect(page.get_by_text("products.xlsx: 8 rows")).to_be_visible()
     expect(page.get_by_role("button", name="Next")).to_be_disabled()
