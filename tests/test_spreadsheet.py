@@ -22,6 +22,7 @@ from crmkit.database import Database, in_memory
 from crmkit.errors import PasswordError, SourceError
 from crmkit.limits import Limits
 from crmkit.sources import spreadsheet
+from crmkit.sql import sql
 from crmkit.staging import NOTE_BELOW, StagedTable
 from crmkit.workspace import Workspace
 from tests.crm_kit import silent
@@ -428,16 +429,20 @@ def test_a_real_binary_workbook_is_looked_at_in_full(db: Database) -> None:
     assert not any("could not be looked at" in note for note in staged.notes)
 
 
-def ods(path: Path, table: str) -> Path:
+def ods(path: Path, table: str, styles: str = "") -> Path:
     spaces = " ".join(
-        f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
-        for name in ("office", "table", "text")
+        f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{space}:1.0"'
+        for name, space in (
+            *((name, name) for name in ("office", "table", "text", "style")),
+            ("number", "datastyle"),
+        )
     )
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
         archive.writestr(
             "content.xml",
-            f'<office:document-content {spaces} xmlns:calcext="urn:calcext"><office:body>'
+            f'<office:document-content {spaces} xmlns:calcext="urn:calcext">'
+            f"<office:automatic-styles>{styles}</office:automatic-styles><office:body>"
             f'<office:spreadsheet><table:table table:name="T">{table}</table:table>'
             "</office:spreadsheet></office:body></office:document-content>",
         )
@@ -544,6 +549,88 @@ def test_text_under_an_excel_name_is_read_as_text(db: Database, tmp_path: Path) 
     assert "the file is text, although its name says workbook" in staged.notes
 
 
+def line(*cells: str, more: str = "") -> str:
+    return f"<table:table-row {more}>{''.join(cells)}</table:table-row>"
+
+
+def test_merged_cells_of_an_opendocument_sheet_are_those_of_excel(
+    db: Database, tmp_path: Path
+) -> None:
+    covered = "<table:covered-table-cell/>"
+    over_two = 'table:number-rows-spanned="2" table:number-columns-spanned="1"'
+    path = ods(
+        tmp_path / "x.ods",
+        line(
+            cell("string", "", "Name", over_two),
+            cell("string", "", "Address", 'table:number-columns-spanned="2"'),
+            covered,
+        )
+        + line(covered, cell("string", "", "Street"), cell("string", "", "City"))
+        + line(
+            cell("string", "", "Acme"),
+            cell("string", "", "Main street 1"),
+            cell("string", "", "Oslo", over_two),
+        )
+        + line(cell("string", "", "Beta"), cell("string", "", "Broadway 2"), covered),
+    )
+
+    staged = land(db, path)
+
+    assert ["Name", "Address / Street", "Address / City"] == headers(staged)
+    assert [(3, "Acme", "Main street 1", "Oslo"), (4, "Beta", "Broadway 2", None)] == rows(db)
+    assert any(note.startswith("1 merged cell below the headers") for note in staged.notes)
+
+
+@real_files
+def test_merged_cells_of_a_real_opendocument_sheet_are_said(db: Database) -> None:
+    path = REAL / "real" / "excel" / "calamine_merged_cells.ods"
+    source = sources.inspect(path)
+
+    staged = staging.land(db, source, sources.Layout("Sheet1", 1), progress=silent)
+
+    assert ((2, 0, 3, 0),) == source.sheets[0].merges
+    assert any(note.startswith("1 merged cell below the headers") for note in staged.notes)
+
+
+@pytest.mark.parametrize(
+    ("style", "value", "shown", "read"),
+    [
+        ('number:min-integer-digits="5"', "98765", "98-765", "98-765"),
+        ('number:min-integer-digits="4"', "4021", "N-4021", "N-4021"),
+        ('number:min-integer-digits="1"', "7", "7 kg", "7"),
+        ('number:min-integer-digits="4" number:grouping="true"', "4021", "4 021", "4021"),
+        ('number:min-integer-digits="4" number:decimal-places="2"', "12", "0012,00", "12"),
+        ('number:min-integer-digits="4"', "-5", "-0005", "-5"),
+    ],
+)
+@pytest.mark.parametrize("said_by", ["cell", "row", "column"])
+def test_a_number_of_an_opendocument_sheet_is_read_as_its_style_shows_it(
+    db: Database, tmp_path: Path, style: str, value: str, shown: str, read: str, said_by: str
+) -> None:
+    """The same formats count as in Excel's workbooks; LibreOffice says a style where it is shortest."""
+    styles = (
+        f'<number:number-style style:name="N1"><number:number {style}/></number:number-style>'
+        '<style:style style:name="base" style:family="table-cell" style:data-style-name="N1"/>'
+        '<style:style style:name="own" style:family="table-cell" style:parent-style-name="base"/>'
+    )
+    default = 'table:default-cell-style-name="own"'
+    path = ods(
+        tmp_path / "x.ods",
+        f"<table:table-column/><table:table-column {default if said_by == 'column' else ''}/>"
+        + line(cell("string", "", "Name"), cell("string", "", "Value"))
+        + line(
+            cell("string", "", "Acme"),
+            cell("float", value, shown, 'table:style-name="own"' if said_by == "cell" else ""),
+            more=default if said_by == "row" else "",
+        ),
+        styles,
+    )
+
+    land(db, path)
+
+    assert [(2, "Acme", read)] == rows(db)
+
+
 # --- passwords -------------------------------------------------------------------------------
 
 
@@ -569,6 +656,34 @@ def test_a_protected_workbook_opens_with_its_password(
     assert not any("sés@m open".encode() in file.read_bytes() for file in kept)
 
 
+LOCKED_XLS = Path(__file__).parent / "data" / "locked.xls"
+"""Two invented companies, written by openpyxl with a zip code under 0000 and a date, opened in
+LibreOffice 7.4 and saved there as "Excel 97-2003" with the password below (RC4, as Excel's own)."""
+
+XLS_PASSWORD = "sesam open"
+
+
+def test_an_old_protected_workbook_opens_with_its_password(tmp_path: Path) -> None:
+    session = Workspace.create(tmp_path / "workspace").new_import()
+
+    with pytest.raises(PasswordError, match="protected with a password"):
+        session.load(LOCKED_XLS)
+    for wrong in ("open sesam", "Sesam open", XLS_PASSWORD + " "):
+        with pytest.raises(PasswordError, match="does not open"):
+            session.load(LOCKED_XLS, password=wrong)
+    session.load(LOCKED_XLS, password=XLS_PASSWORD)
+
+    with session.reading() as db:
+        landed = db.rows(sql("select * from staged order by row_no"))
+    assert [
+        (2, "Quirina Invented AS", "0167", "Oslo", "2020-01-31"),
+        (3, "Zebulon Madeup BV", "1234", "'s-Hertogenbosch", "2020-03-10"),
+    ] == landed
+    notes = " ".join(session.staged.notes)
+    assert "the file is: old Excel workbook (xls)" in notes
+    assert "protected with a password, which is not kept" in notes
+
+
 def test_a_protected_opendocument_sheet_says_so(tmp_path: Path) -> None:
     path = tmp_path / "x.ods"
     with zipfile.ZipFile(path, "w") as archive:
@@ -591,6 +706,24 @@ def test_limits_hold_for_markup_too(tmp_path: Path, content: str) -> None:
 
     with pytest.raises(SourceError, match="too large"):
         spreadsheet.inspect(path, markup=markup, limits=Limits(seconds=0))
+
+
+@pytest.mark.parametrize("ending", ["ods", "xlsb"])
+def test_a_workbook_that_takes_too_much_memory_is_not_called_damaged(
+    tmp_path: Path, ending: str
+) -> None:
+    """Only an xlsx is tried a second time, cell by cell."""
+    path = tmp_path / f"x.{ending}"
+    if ending == "ods":
+        ods(path, line(cell("string", "", "Name")))
+    else:
+        xlsb(path, ["Name"], ["Acme"])
+
+    said = spreadsheet.last_message(
+        path, Limits(), lambda _: None, {"kind": "workbook", "sparse": True}
+    )
+
+    assert "memory_mb" == said["fault"]
 
 
 def seeds() -> list[tuple[str, bytes]]:

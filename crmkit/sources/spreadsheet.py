@@ -183,7 +183,7 @@ def _notes(done: dict[str, Any]) -> list[str]:
     if count := done["formatted"]:
         notes.append(
             f"{count:,} {'number is' if count == 1 else 'numbers are'} read as the number format"
-            " shows them (leading zeros, percent)"
+            f" shows {'it' if count == 1 else 'them'} (leading zeros, percent)"
         )
     if count := done["merged_below"]:
         notes.append(

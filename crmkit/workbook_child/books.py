@@ -26,7 +26,8 @@ from python_calamine import (
     SheetVisibleEnum,
 )
 
-from crmkit.workbook_child.merges import Corners, merged_cells
+from crmkit.workbook_child.merges import merged_cells
+from crmkit.workbook_child.ods import Corners
 from crmkit.workbook_child.task import (
     FIRST_ROWS,
     FaultError,
@@ -85,6 +86,9 @@ def open_pages(task: Task, content: bytes | None) -> Iterator[Page]:
     """
     _check_unpacked(task, content)
     if task.sparse:
+        if not _is_xlsx(task, content):
+            # Others cannot be read cell by cell: they are as large as they were.
+            raise FaultError("memory_mb")
         yield from _sparse_pages(task, content)
         return
     if _is_sparse(task.path, content):
@@ -167,6 +171,11 @@ def _sparse_pages(task: Task, content: bytes | None) -> Iterator[Page]:
             if any(value is not None for value in row):
                 height, width = height + 1, max(width, len(row))
         yield SparsePage(page.title, page.sheet_state == "visible", height, width, page)
+
+
+def _is_xlsx(task: Task, content: bytes | None) -> bool:
+    with zipfile.ZipFile(opened(task.path, content)) as archive:
+        return "xl/workbook.xml" in archive.namelist()
 
 
 def _check_unpacked(task: Task, content: bytes | None) -> None:

@@ -10,15 +10,14 @@ from __future__ import annotations
 import re
 import sys
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from lxml import etree
-
-from crmkit.workbook_child import xlsb
+from crmkit.workbook_child import ods, xlsb
 from crmkit.workbook_child.task import Task, is_zip, opened
 from crmkit.workbook_child.values import Format, day, find_format, shows_day
+from crmkit.workbook_child.zip_parts import contains, elements, pieces, tree
 
 _BUILT_IN: Final = {9: "0%", 10: "0.00%", **dict.fromkeys((14, 15, 16, 17, 22), "yyyy-mm-dd")}
 """Excel's own number formats that matter here; it writes only their numbers into a file."""
@@ -114,11 +113,11 @@ def _xlsx_remarks(archive: zipfile.ZipFile, sheet: str) -> Remarks:
     part = _part_of(archive, sheet)
     formats = _cell_formats(archive)
     used = {style for style in _styles_in(archive, part) if style in formats} if formats else set()
-    if not used and not _contains(_pieces(archive, part), b't="e"'):
+    if not used and not contains(pieces(archive, part), b't="e"'):
         return
     with archive.open(part) as file:
         number = 0
-        for row in _elements(file, "row"):
+        for row in elements(file, "row"):
             number = int(row.get("r") or number + 1)
             remarks = list(_xlsx_row(row, formats))
             if remarks:
@@ -139,8 +138,8 @@ def _xlsx_row(row: Any, formats: dict[int, Format]) -> Iterator[Remark]:
 
 def _part_of(archive: zipfile.ZipFile, sheet: str) -> str:
     """The name of the file that holds a sheet."""
-    book = _tree(archive.read("xl/workbook.xml"))
-    relations = _tree(archive.read("xl/_rels/workbook.xml.rels"))
+    book = tree(archive.read("xl/workbook.xml"))
+    relations = tree(archive.read("xl/_rels/workbook.xml.rels"))
     targets = {relation.get("Id"): relation.get("Target", "") for relation in relations}
     for found in book.iterfind("{*}sheets/{*}sheet"):
         if found.get("name") == sheet:
@@ -154,7 +153,7 @@ def _cell_formats(archive: zipfile.ZipFile) -> dict[int, Format]:
     """The styles of cells whose numbers show other digits."""
     if "xl/styles.xml" not in archive.namelist():
         return {}
-    styles = _tree(archive.read("xl/styles.xml"))
+    styles = tree(archive.read("xl/styles.xml"))
     codes: dict[int, str] = dict(_BUILT_IN)
     for found in styles.iterfind("{*}numFmts/{*}numFmt"):
         codes[int(found.get("numFmtId", -1))] = found.get("formatCode", "")
@@ -168,7 +167,7 @@ def _cell_formats(archive: zipfile.ZipFile) -> dict[int, Format]:
 def _styles_in(archive: zipfile.ZipFile, part: str) -> set[int]:
     found: set[bytes] = set()
     end = b""
-    for piece in _pieces(archive, part):
+    for piece in pieces(archive, part):
         found.update(_STYLE.findall(end + piece))
         end = piece[-200:]
     return {int(style) for style in found}
@@ -210,26 +209,15 @@ def _xlsb_remarks(archive: zipfile.ZipFile, sheet: str) -> Remarks:
 
 
 def _ods_remarks(archive: zipfile.ZipFile, sheet: str) -> Remarks:
-    with archive.open("content.xml") as file:
-        number, ours = 0, False
-        for event, element in etree.iterparse(file, events=("start", "end"), **_SAFE):
-            kind = etree.QName(element).localname
-            if kind == "table" and event == "start":
-                number, ours = 0, _attribute(element, "name") == sheet
-            if kind != "table-row" or event != "end":
-                continue
-            repeated = int(_attribute(element, "number-rows-repeated") or 1)
-            remarks = list(_ods_row(element)) if ours else []
-            for place in range(min(repeated, _MOST_REPEATED) if remarks else 0):
-                yield number + place + 1, remarks
-            number += repeated
-            element.clear()
+    padded = ods.padded_styles(archive)
+    for row in ods.rows(archive, sheet):
+        remarks = list(_ods_row(row, padded))
+        for place in range(min(row.repeated, _MOST_REPEATED) if remarks else 0):
+            yield row.number + place, remarks
 
 
-def _ods_row(row: Any) -> Iterator[Remark]:
-    column = 0
-    for cell in row:
-        repeated = int(_attribute(cell, "number-columns-repeated") or 1)
+def _ods_row(row: ods.Row, padded: set[str]) -> Iterator[Remark]:
+    for column, repeated, cell in ods.cells(row):
         kinds = {value for key, value in cell.attrib.items() if key.endswith("}value-type")}
         shown = "".join(cell[0].itertext()).strip() if len(cell) else ""
         remark: dict[str, Any] = {}
@@ -237,17 +225,14 @@ def _ods_row(row: Any) -> Iterator[Remark]:
             remark = {"error": shown}
         elif "percentage" in kinds:
             remark = {"format": Format(percent=True)}
-        elif "float" in kinds and _ZEROS.fullmatch(shown):
+        elif "float" in kinds and (
+            _ZEROS.fullmatch(shown)
+            # The same formats count as in the other workbooks: whole numbers that are no debts.
+            or (row.style(column, cell) in padded and ods.attribute(cell, "value").isdecimal())
+        ):
             remark = {"shown": shown}
         for place in range(min(repeated, _MOST_REPEATED) if remark else 0):
             yield Remark(column + place, **remark)
-        column += repeated
-
-
-def _attribute(element: Any, name: str) -> str:
-    return next(
-        (value for key, value in element.attrib.items() if etree.QName(key).localname == name), ""
-    )
 
 
 # --- xls -------------------------------------------------------------------------------------
@@ -279,42 +264,3 @@ def _xls_remarks(task: Task, content: bytes | None) -> Remarks:
                     remarks.append(Remark(column, format=shown))
         if remarks:
             yield row + 1, remarks
-
-
-# --- pieces of a zip -------------------------------------------------------------------------
-
-# Nothing is fetched, no entity is replaced, nothing grows without bounds.
-_SAFE: Final[dict[str, Any]] = {
-    "resolve_entities": False,
-    "no_network": True,
-    "huge_tree": False,
-    "load_dtd": False,
-}
-
-
-def _tree(content: bytes) -> Any:
-    return etree.fromstring(content, etree.XMLParser(**_SAFE))
-
-
-def _elements(file: Any, name: str) -> Iterator[Any]:
-    """Elements of one name, one by one; each is emptied after use."""
-    for _, element in etree.iterparse(file, events=("end",), tag=f"{{*}}{name}", **_SAFE):
-        yield element
-        element.clear()
-        while element.getprevious() is not None:
-            del element.getparent()[0]
-
-
-def _pieces(archive: zipfile.ZipFile, name: str) -> Iterator[bytes]:
-    with archive.open(name) as file:
-        while piece := file.read(1 << 20):
-            yield piece
-
-
-def _contains(pieces: Iterable[bytes], sought: bytes) -> bool:
-    end = b""
-    for piece in pieces:
-        if sought in end + piece:
-            return True
-        end = piece[-len(sought) :]
-    return False

@@ -1,15 +1,12 @@
-"""Merged cells of binary workbooks, which calamine does not tell."""
+"""Merged cells of binary workbooks and OpenDocument spreadsheets, which calamine does not tell."""
 
 from __future__ import annotations
 
 import zipfile
-from typing import TypeAlias
 
-from crmkit.workbook_child import xlsb
+from crmkit.workbook_child import ods, xlsb
+from crmkit.workbook_child.ods import Corners
 from crmkit.workbook_child.task import Task, is_zip, opened
-
-Corners: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
-"""The first and the last of merged cells, each as row and column from 0: what calamine gives."""
 
 
 def merged_cells(task: Task, content: bytes | None) -> dict[str, list[Corners]]:
@@ -18,8 +15,11 @@ def merged_cells(task: Task, content: bytes | None) -> dict[str, list[Corners]]:
         return {}
     try:
         with zipfile.ZipFile(opened(task.path, content)) as archive:
-            if "xl/workbook.bin" in archive.namelist():
+            names = archive.namelist()
+            if "xl/workbook.bin" in names:
                 return _xlsb_merges(archive, task.sheet)
+            if "xl/workbook.xml" not in names and "content.xml" in names:
+                return ods.merges(archive, task.sheet)
     except MemoryError:
         raise
     except Exception:  # noqa: BLE001 - any bytes; the second look at the cells says that it is unsure

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final
 
-from lxml import etree
+from crmkit.workbook_child.zip_parts import tree
 
 _ROW: Final = 0
 _WHOLE_OR_SHORT: Final = 2
@@ -135,8 +135,7 @@ class Workbook:
 
     def _targets(self) -> dict[str, str]:
         """Id of a relation -> the part of the zip that it points to."""
-        parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
-        relations = etree.fromstring(self._archive.read("xl/_rels/workbook.bin.rels"), parser)
+        relations = tree(self._archive.read("xl/_rels/workbook.bin.rels"))
         return {
             relation.get("Id", ""): str(PurePosixPath("/xl", relation.get("Target", "")))[1:]
             for relation in relations
