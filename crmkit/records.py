@@ -191,7 +191,8 @@ def report_differences(db: Database, matcher: Matcher, shape: Shape) -> None:
             join {group} as incoming on incoming.record_no = row.record_no and incoming.row_count > 1
             join ({cells}) as cell on cell.row_no = row.row_no
             join {incoming} as chosen on chosen.record_no = row.record_no
-            where {differs}
+            where row.row_no <> row.record_no -- the first row has the chosen cell, or none
+                and ({differs})
             """,
             row=matcher.table("row"),
             group=matcher.table("group"),
