@@ -16,7 +16,7 @@ from typing import Final
 
 from crmkit.database import opened
 from crmkit.errors import InUseError, StorageError
-from crmkit.processes import has_ended
+from crmkit.processes import has_ended, is_left
 from crmkit.sql import sql
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ def tidy_crm(crm_path: Path) -> None:
     root = crm_path.parent
     marked = [*root.rglob("*.part"), *root.rglob("spill-*.tmp")]
     for path in (*marked, *Path(tempfile.gettempdir()).glob("crmkit-*")):
-        if has_ended(path.name):
+        if is_left(path):
             _remove(path)
     if not _beside(crm_path):
         return

@@ -18,13 +18,16 @@ import psutil
 
 _MARK: Final = re.compile(r"by-(?P<host>[a-z0-9]+)-(?P<pid>\d+)-(?P<start>\d+)")
 
+_HEIR: Final = "heir.mark"
+"""In a folder: the mark of another process that works with it."""
+
 _SAME_START: Final = 60
 """Seconds by which the start of a process may seem to move, when the clock is set."""
 
 
-def mark() -> str:
-    """The mark of this process; not kept, because a forked process is another one."""
-    process = psutil.Process()
+def mark(pid: int | None = None) -> str:
+    """The mark of a process, else of this one; not kept, because a forked process is another one."""
+    process = psutil.Process(pid)
     return f"by-{_host()}-{process.pid}-{int(process.create_time())}"
 
 
@@ -40,6 +43,19 @@ def has_ended(marked: str) -> bool:
     except psutil.Error:
         return False
     return abs(started - int(found["start"])) > _SAME_START
+
+
+def hand_over(folder: Path, pid: int) -> None:
+    """Say that a process started by this one works with a folder of this one, and may outlive it."""
+    (folder / _HEIR).write_text(mark(pid), encoding="utf-8")
+
+
+def is_left(path: Path) -> bool:
+    """Whether a temporary file or folder belongs to processes that have ended."""
+    heir = path / _HEIR
+    return has_ended(path.name) and (
+        not heir.is_file() or has_ended(heir.read_text(encoding="utf-8"))
+    )
 
 
 def part_of(path: Path) -> Path:

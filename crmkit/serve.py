@@ -31,6 +31,7 @@ from urllib.parse import urlencode
 from jupyter_core.paths import jupyter_config_dir
 
 from crmkit.errors import StorageError
+from crmkit.processes import hand_over, mark
 
 _ROOT: Final = Path(__file__).resolve().parents[1]
 NOTEBOOKS: Final = _ROOT / "notebooks"
@@ -154,8 +155,9 @@ def dashboard_command(service: Service, port: int, folder: Path) -> list[str]:
     """
     return [
         sys.executable,
-        "-m",
-        "voila",
+        # Not -m: the program would hold these classes twice.
+        "-c",
+        "from crmkit.visitors import Server; Server.launch_instance()",
         str(_notebook(folder)),
         "--no-browser",
         "--Voila.ip=127.0.0.1",
@@ -165,6 +167,7 @@ def dashboard_command(service: Service, port: int, folder: Path) -> list[str]:
         "--Voila.auto_token=True",
         "--Voila.identity_provider_class=crmkit.visitors.Visitors",
         f"--Voila.config_file_paths={folder}",
+        f"--Voila.connection_dir_root={folder}",
         "--VoilaConfiguration.file_allowlist=[]",
         "--template=crmkit",
         f"--theme={service.theme}",
@@ -202,6 +205,7 @@ def team_command(service: Service, port: int, folder: Path) -> list[str]:
         "--VoilaConfiguration.multi_kernel_manager_class=crmkit.team.TeamKernels",
         "--VoilaConfiguration.file_allowlist=[]",
         f"--Voila.config_file_paths={folder}",
+        f"--Voila.connection_dir_root={folder}",
         "--template=crmkit",
         f"--theme={service.theme}",
         "--preheat_kernel=False",
@@ -262,7 +266,7 @@ def start(service: Service, command: Command, *, log: Path | None = None) -> Run
         )
     port = service.port or first_free_port(0)
     token = service.token or secrets.token_urlsafe(18)
-    folder = Path(tempfile.mkdtemp(prefix="crmkit-jupyter-"))
+    folder = Path(tempfile.mkdtemp(prefix=f"crmkit-jupyter-{mark()}-"))
     output = log or folder / "server.log"
     try:
         with output.open("ab") as sink:
@@ -275,6 +279,7 @@ def start(service: Service, command: Command, *, log: Path | None = None) -> Run
                 stderr=subprocess.STDOUT,
                 **_on_its_own(),
             )
+        hand_over(folder, process.pid)
         running = Running(process, _address(service, port), token, folder)
         try:
             _wait(running, service, port, output)

@@ -28,11 +28,10 @@ from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from tornado import web
 from traitlets import Int, Unicode
-from voila.app import Voila
 from voila.shutdown_kernel_handler import VoilaShutdownKernelHandler
 
 from crmkit.users import is_right, read_users
-from crmkit.visitors import Visitors
+from crmkit.visitors import Server, Visitors
 
 USERS_VARIABLE: Final = "CRMKIT_USERS"
 VISITOR_VARIABLE: Final = "CRMKIT_VISITOR"
@@ -239,19 +238,15 @@ class EndOwnKernel(VoilaShutdownKernelHandler):
         await ensure_async(super().post(kernel_id))
 
 
-class TeamServer(Voila):
-    """Voilà with the above, and with TLS where there is a certificate."""
+class TeamServer(Server):
+    """The server with the above, and with TLS where there is a certificate."""
 
     certificate = Unicode("", config=True, help="File of the TLS certificate.")
     key = Unicode("", config=True, help="File of its private key.")
 
-    def init_handlers(self) -> list[Any]:
-        """Voilà's pages, with our own in the place of those that anybody may use."""
-        return [
-            (path, EndOwnKernel, *rest) if handler is VoilaShutdownKernelHandler else found
-            for found in super().init_handlers()
-            for path, handler, *rest in [found]
-        ]
+    def own_handlers(self) -> dict[type[web.RequestHandler], type[web.RequestHandler]]:
+        """Also for what anybody may use."""
+        return {**super().own_handlers(), VoilaShutdownKernelHandler: EndOwnKernel}
 
     def listen(self) -> None:
         """Listen, with a limit on what a request may bring."""

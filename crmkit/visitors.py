@@ -1,9 +1,17 @@
-"""Who may see the dashboard: whoever shows the token once. Runs inside Voilà's server."""
+"""The server of the dashboard: Voilà, for whoever shows the token once.
+
+It is started by `serve`, as a program of its own; `team` has the one for several people.
+"""
 
 from __future__ import annotations
 
+import posixpath
+from typing import Any
+
 from jupyter_server.auth.identity import PasswordIdentityProvider, User
-from tornado.web import RequestHandler
+from tornado.web import HTTPError, RequestHandler
+from voila.app import Voila
+from voila.static_file_handler import TemplateStaticFileHandler
 
 
 class Visitors(PasswordIdentityProvider):
@@ -20,3 +28,30 @@ class Visitors(PasswordIdentityProvider):
         handler.current_user = user
         # Reading it sets the cookie.
         _ = handler.xsrf_token
+
+
+class TemplateFiles(TemplateStaticFileHandler):
+    """The files of Voilà's templates, which fails over a path that names none of them."""
+
+    def parse_url_path(self, url_path: str) -> str:
+        """The path of a file: `<template>/static/<path>`."""
+        parts = posixpath.normpath(url_path).split("/", 2)
+        if len(parts) < 3 or parts[0] == ".." or parts[1] != "static":
+            raise HTTPError(404)
+        return str(super().parse_url_path("/".join(parts)))
+
+
+class Server(Voila):
+    """Voilà, where a file that is not there is not found."""
+
+    def init_handlers(self) -> list[Any]:
+        """Voilà's pages, with our own in the place of some."""
+        own = self.own_handlers()
+        return [
+            (path, own.get(handler, handler), *rest)
+            for path, handler, *rest in super().init_handlers()
+        ]
+
+    def own_handlers(self) -> dict[type[RequestHandler], type[RequestHandler]]:
+        """Voilà's handler of some pages -> ours."""
+        return {TemplateStaticFileHandler: TemplateFiles}

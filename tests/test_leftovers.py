@@ -8,6 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import psutil
 import pytest
 
 from crmkit.errors import InUseError
@@ -92,6 +93,46 @@ def test_temporary_folders_of_dead_processes_go(
 
     assert not left.exists()
     assert foreign.exists()
+
+
+_SERVE_AND_WAIT = """
+import sys
+from pathlib import Path
+from crmkit import serve
+def files(service, port, folder):
+    return [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1"]
+running = serve.start(serve.Service(workspace=Path(sys.argv[1])), files)
+print(running.folder, running.process.pid, flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_a_servers_folder_goes_when_the_server_has_ended_too(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who started it can be killed before it: then it still needs its settings."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    starter = subprocess.Popen(
+        [sys.executable, "-c", _SERVE_AND_WAIT, str(workspace.path)],
+        env={**os.environ, "TMPDIR": str(tmp_path), "TEMP": str(tmp_path)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert starter.stdout is not None
+    folder, pid = starter.stdout.readline().split()
+    starter.kill()
+    starter.communicate()
+
+    Workspace.open(workspace.path)
+    outlived = Path(folder).exists()
+    server = psutil.Process(int(pid))
+    server.kill()
+    psutil.wait_procs([server])
+    Workspace.open(workspace.path)
+
+    assert outlived
+    assert not Path(folder).exists()
 
 
 def test_an_import_without_a_file_goes_with_its_process(workspace: Workspace, people: Path) -> None:

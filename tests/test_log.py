@@ -65,6 +65,17 @@ def error_in_an_error() -> None:
         raise KeyError(MARK)  # noqa: B904  the context is what is tested
 
 
+def test_old_log_files_go(log: Path) -> None:
+    """Three of a megabyte at most: a dashboard that runs for years does not fill the disk."""
+    for number in range(500):
+        logging.getLogger("crmkit").warning("%s %s", number, "x" * 10_000)
+
+    kept = sorted(path.name for path in log.parent.iterdir())
+    assert ["crmkit.log", "crmkit.log.1", "crmkit.log.2"] == kept
+    assert all(path.stat().st_size <= 1_000_000 for path in log.parent.iterdir())
+    assert "499 x" in log.read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("fail", "kinds"),
     [
