@@ -11,7 +11,7 @@ column's steps, over the layer before, so that DuckDB computes everything in one
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from crmkit import transforms
@@ -21,13 +21,19 @@ from crmkit.expressions import VALUE
 from crmkit.mapping import MadeColumn
 from crmkit.mapping import Mapping as ColumnsMapping
 from crmkit.sql import Query, join, name, sql
-from crmkit.steps import AnyStep, Expression, Fault, Pattern, Place
+from crmkit.steps import AnyStep, Expression, Fault, Pattern, Place, country_codes
 
 _SAMPLE_ROWS: Final = 5_000
 """Rows that are looked at for examples."""
 
 _FAULTS: Final = 10
 """More than any step's kinds of fault."""
+
+_COUNTRIES: Final = ("company.country", "person.country")
+"""The fields that say where a row's company is; the first that is mapped counts."""
+
+_ROW_COUNTRY: Final = "row country"
+"""What the code of that country is called in the query."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +84,7 @@ class _Line:
     def layers(self) -> list[_Layer]:
         """The stages of all steps; after each step its faults are looked for."""
         value, before, fault = self.value, name(f"{self.column} before"), self.fault
-        place = Place(self.place.country, name(self.word, "word"), self.place.columns)
+        place = replace(self.place, word=name(self.word, "word"))
         found = []
         for number, step in enumerate(self.steps, start=1):
             for position, stage in enumerate(step.stages(place)):
@@ -251,6 +257,8 @@ def _wanted(mapping: ColumnsMapping, columns: Iterable[str]) -> tuple[list[str],
     asked = set(columns)
     made = [column for column in mapping.made if column.id in asked]
     parts = {part for column in made for part in column.columns}
+    if any(step.needs_row_country for column in asked for step in mapping.steps.get(column, ())):
+        parts.add(_country_column(mapping))
     filed = [
         entry.column
         for entry in mapping.columns
@@ -265,12 +273,18 @@ def _wanted(mapping: ColumnsMapping, columns: Iterable[str]) -> tuple[list[str],
 
 
 def _place(mapping: ColumnsMapping, column: str, country: str, *, made: bool) -> Place:
-    """What an expression may name: its own text, and the file's columns; made columns see cleaned ones."""
+    """What an expression may name: its own text, and the file's columns; made columns see cleaned ones.
+
+    A number is checked by the country of its row's company; the column of that country has none yet.
+    """
     made_ids = {one.id for one in mapping.made}
     filed = [entry.column for entry in mapping.columns if entry.column not in made_ids]
     prefix = "clean" if made else "file"
     columns = {one: f"{prefix} {one}" for one in filed}
-    return Place(country, columns={**columns, VALUE: column})
+    own = sql("{c}", c=country)
+    if column != _country_column(mapping):
+        own = sql("coalesce({row}, {own})", row=name(_ROW_COUNTRY), own=own)
+    return Place(country, columns={**columns, VALUE: column}, row_country=own)
 
 
 def _stepped_sql(
@@ -296,7 +310,14 @@ def _stepped_sql(
         )
         for column in filed
     ]
-    query = _through(db, query, lines)
+    if any(
+        step.needs_row_country for c in (*filed, *made_ids) for step in mapping.steps.get(c, ())
+    ):
+        ahead = [line for line in lines if line.column == _country_column(mapping)]
+        query = _with_row_country(db, mapping, _through(db, query, ahead), cleaned=bool(ahead))
+        query = _through(db, query, [line for line in lines if line not in ahead])
+    else:
+        query = _through(db, query, lines)
     if made:
         clean = [
             sql(
@@ -326,6 +347,51 @@ def _stepped_sql(
         part for line in lines for part in (line.value, line.fault, name(f"{line.column} text"))
     ]
     return lines, sql("select row_no {kept} from ({query})", kept=_led(kept), query=query)
+
+
+def _country_column(mapping: ColumnsMapping) -> str:
+    """The file's column with the country of a row's company; empty where there is none."""
+    made = {one.id for one in mapping.made}
+    found = [c for target in _COUNTRIES for c in mapping.columns_for(target) if c not in made]
+    return found[0] if found else ""
+
+
+def _with_row_country(
+    db: Database, mapping: ColumnsMapping, query: Query, *, cleaned: bool
+) -> Query:
+    """A query with the code of the country of each row's company, null where nothing names one.
+
+    Args:
+        cleaned: The country's column has gone through its steps.
+    """
+    codes = country_codes()
+    said = {constant.target: constant.value for constant in mapping.constants}
+    constant = next((said[target] for target in _COUNTRIES if target in said), "")
+    column = _country_column(mapping)
+    if not column:
+        code = codes.get(" ".join(constant.casefold().split()))
+        return sql(
+            "select *, cast({code} as varchar) as {c} from ({q})",
+            code=code,
+            c=name(_ROW_COUNTRY),
+            q=query,
+        )
+    db.run(
+        sql(
+            "create or replace temp table country_word as"
+            " select unnest({texts}) as text, unnest({codes}) as code",
+            texts=list(codes),
+            codes=list(codes.values()),
+        )
+    )
+    text = name(column if cleaned else f"file {column}")
+    return sql(
+        "select layer.*, country_word.code as {c} from ({q}) as layer"
+        " left join country_word on country_word.text = {key}",
+        c=name(_ROW_COUNTRY),
+        q=query,
+        key=transforms.name_key(text),
+    )
 
 
 def _through(db: Database, query: Query, lines: list[_Line]) -> Query:

@@ -8,6 +8,7 @@ so those of the commonest countries, in their usual spelling, are computed in SQ
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import cache
 from typing import Any, Final
 
@@ -62,16 +63,16 @@ def _holds(rule: Any, text: str) -> bool:
 # --- the same in SQL -------------------------------------------------------------------------
 
 _SPELT: Final = {
-    "NO": ("[0-9]{9}", "(MVA)?"),
-    "SE": ("[0-9]{10}", "(01)?"),
-    "DK": ("[1-9][0-9]{7}", ""),
-    "FI": ("[0-9]{8}", ""),
-    "DE": ("[1-9][0-9]{8}", ""),
-    "NL": ("[0-9]{9}", "B([1-9][0-9]|0[1-9])"),
-    "BE": ("(0?[0-9]{9}|1[0-9]{9})", ""),
-    "PL": ("[0-9]{10}", ""),
+    "NO": (9, "[0-9]{9}(?:MVA)?"),
+    "SE": (10, "[0-9]{10}(?:01)?"),
+    "DK": (8, "[1-9][0-9]{7}"),
+    "FI": (8, "[0-9]{8}"),
+    "DE": (9, "[1-9][0-9]{8}"),
+    "NL": (9, "[0-9]{9}B(?:[1-9][0-9]|0[1-9])"),
+    "BE": (10, "0?[0-9]{9}|1[0-9]{9}"),
+    "PL": (10, "[0-9]{10}"),
 }
-"""The digits that are checked, and what stands behind them; the country's letters may be in front."""
+"""How many digits are checked, and the whole number, without the country's letters in front."""
 
 _WEIGHTS: Final = {
     "NO": (3, 2, 7, 6, 5, 4, 3, 2, 1),
@@ -84,75 +85,88 @@ _WEIGHTS: Final = {
 _NL_WEIGHTS: Final = (9, 8, 7, 6, 5, 4, 3, 2, -1)
 
 
-def checked(text: Query, country: str) -> Query:
-    """Whether a text is a number of a company; null where only `is_company_number` can say.
+def stages(country: Query) -> tuple[Callable[[Query], Query], ...]:
+    """What SQL makes of a text, one over the other: no stage computes anything twice.
 
     Args:
-        country: Of a number that names none.
+        country: Two letters, of a number that names none; null where nobody knows.
+
+    Returns:
+        The first stage takes the text. The last gives a struct of `text`, `country` as given, and
+        `right`: whether it is a number of a company, null where only `is_company_number` can say.
     """
-    cases = [sql("when {code} then {holds}", code=code, holds=_spelt(code)) for code in _SPELT]
-    compact = _once(
-        _compact(text),
-        sql("c"),
-        sql(
-            "case coalesce(nullif(regexp_extract(c, '^([A-Z]{2})[0-9]', 1), ''), {country}) {cases} end",
+    return (
+        lambda text: sql(
+            "struct_pack(text := {t}, country := {country}, compact := {compact})",
+            t=text,
             country=country,
-            cases=join(" ", cases),
+            compact=_compact(text),
         ),
-    )
-    if country not in _SPELT or country == "NL":
-        return compact
-    # Most are nothing but digits, which need no spelling out.
-    return sql(
-        "case when regexp_full_match({t}, {digits}) then {holds} else {compact} end",
-        t=text,
-        digits=_SPELT[country][0],
-        holds=_once(sql("cast({t} as bigint)", t=text), sql("n"), _holds_in_sql(country, sql("n"))),
-        compact=compact,
+        _by_country,
+        _numbered,
+        _judged,
     )
 
 
 def _compact(text: Query) -> Query:
-    """A text without spaces and signs; null where it has others, or letters beyond ASCII, whose
-    capitals SQL and Python see differently.
-    """
-    plain = sql("upper({t})", t=text)
-    for sign in " .-/":
-        plain = sql("replace({plain}, {sign}, '')", plain=plain, sign=sign)
+    """A text in capitals without spaces and signs."""
+    # Most are nothing but digits, and seeing that is cheaper than taking away what is not there.
     return sql(
-        "case when regexp_full_match({t}, '[A-Za-z0-9 ./-]{1,40}') then {plain} end",
+        "case when regexp_full_match({t}, '[0-9]*') then {t}"
+        " else translate(upper({t}), ' .-/', '') end",
         t=text,
-        plain=plain,
     )
 
 
-def _spelt(country: str) -> Query:
-    """Whether the compact text `c` is a number of a country; null where it is spelt otherwise."""
-    digits, behind = _SPELT[country]
+def _by_country(seen: Query) -> Query:
+    """Whose rules count, and the number without its country."""
+    # What begins with a letter and has a digit in third place names its country, or one without rules.
+    named = sql("({s}.compact >= 'A' and substr({s}.compact, 3, 1) between '0' and '9')", s=seen)
     return sql(
-        "case when regexp_full_match(c, {pattern}) then {holds} end",
-        pattern=f"({country})?{digits}{behind}",
-        holds=_once(
-            sql(
-                "cast(substr(c, case when starts_with(c, {country}) then 3 else 1 end, {count})"
-                " || {more} as bigint)",
-                country=country,
-                more=sql("right(c, 2)") if country == "NL" else sql("''"),
-                count=8 if country in ("DK", "FI") else 9 if country in ("NO", "DE", "NL") else 10,
-            ),
-            sql("n"),
-            _holds_in_sql(country, sql("n")),
-        ),
+        """
+        struct_pack(
+            text := {s}.text,
+            country := {s}.country,
+            by := case when {named} then left({s}.compact, 2) else {s}.country end,
+            spelt := case when {named} then substr({s}.compact, 3) else {s}.compact end)
+        """,
+        s=seen,
+        named=named,
     )
 
 
-def _once(value: Query, called: Query, query: Query) -> Query:
-    """A query over a value that is computed once, although the query names it many times."""
+def _numbered(seen: Query) -> Query:
+    """The digits as a number; null where a number of this country is spelt otherwise."""
+    cases = [
+        sql(
+            "when {code} then case when regexp_full_match({s}.spelt, {pattern})"
+            " then cast(left({s}.spelt, {count}) || {behind} as bigint) end",
+            code=code,
+            s=seen,
+            pattern=pattern,
+            count=count,
+            behind=sql("right({s}.spelt, 2)", s=seen) if code == "NL" else sql("''"),
+        )
+        for code, (count, pattern) in _SPELT.items()
+    ]
     return sql(
-        "list_transform([{value}], lambda {called}: {query})[1]",
-        value=value,
-        called=called,
-        query=query,
+        "struct_pack(text := {s}.text, country := {s}.country, by := {s}.by,"
+        " number := case {s}.by {cases} end)",
+        s=seen,
+        cases=join(" ", cases),
+    )
+
+
+def _judged(seen: Query) -> Query:
+    number = sql("{s}.number", s=seen)
+    cases = [
+        sql("when {code} then {holds}", code=code, holds=_holds_in_sql(code, number))
+        for code in _SPELT
+    ]
+    return sql(
+        "struct_pack(text := {s}.text, country := {s}.country, right := case {s}.by {cases} end)",
+        s=seen,
+        cases=join(" ", cases),
     )
 
 

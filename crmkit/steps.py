@@ -45,6 +45,7 @@ class Place:
 
     Attributes:
         country: The workspace's own, where a step names none.
+        row_country: The code of the company's own country in this row, else the workspace's.
         word: What was looked up for the text, in the first stage of a step that looks up.
         columns: What an expression may call a column -> its name in the query.
     """
@@ -52,6 +53,7 @@ class Place:
     country: str
     word: Query = field(default_factory=lambda: sql("null"))
     columns: dict[str, str] = field(default_factory=dict)
+    row_country: Query = field(default_factory=lambda: sql("null"))
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,11 @@ class Step(BaseModel, ABC):
     def listed(self, word: Query) -> Query:
         """What a word is listed under: what `key` takes of a text, taken of the word."""
         return self.key(word) or word
+
+    @property
+    def needs_row_country(self) -> bool:
+        """Whether it depends on the country of the row's company."""
+        return False
 
     def words(self, place: Place, texts: Texts) -> Mapping[str, str]:
         """The words that are looked up, and what they give."""
@@ -426,8 +433,8 @@ def _part_of(name: Query, part: str) -> Query:
             return sql("{n}.last", n=name)
 
 
-def _country(label: str) -> Any:
-    return _option(label, "", pattern="^([A-Za-z]{2})?$", description="two letters, such as NL")
+def _country(label: str, description: str = "two letters, such as NL") -> Any:
+    return _option(label, "", pattern="^([A-Za-z]{2})?$", description=description)
 
 
 class Phone(Step):
@@ -727,22 +734,26 @@ def _bare_link(text: Query) -> Query:
 class Vat(Step):
     """Checks the VAT or organisation number of a company by its country's rules (python-stdnum).
 
-    The number stays as it is; a wrong one gets a warning. A country in front of it goes first.
+    The number stays as it is; a wrong one gets a warning. A country in front of it goes first, then
+    the one that is fixed here, the company's own of the same row, and the workspace's.
     """
 
     title = "Check a VAT or organisation number"
     kind: Literal["vat"] = "vat"
-    country: str = _country("Country of numbers without one")
+    country: str = _country(
+        "Country of numbers without one", "two letters, such as NL; blank for each row's own"
+    )
 
-    looks_up_at = 1
+    looks_up_at = 4
+
+    @property
+    def needs_row_country(self) -> bool:
+        return not self.country
 
     def stages(self, place: Place) -> tuple[Stage, ...]:
+        fixed = self.country.upper()
         return (
-            lambda text: sql(
-                "struct_pack(text := {text}, right := {checked})",
-                text=text,
-                checked=company_numbers.checked(text, self._country(place)),
-            ),
+            *company_numbers.stages(sql("{c}", c=fixed) if fixed else place.row_country),
             lambda seen: sql(
                 "case when {word} is null and coalesce({s}.right, true) then {s}.text end",
                 word=place.word,
@@ -751,21 +762,17 @@ class Vat(Step):
         )
 
     def key(self, text: Query) -> Query | None:
-        return sql("case when {s}.right is null then {s}.text end", s=text)
+        return sql(
+            "case when {s}.right is null then coalesce({s}.country, '') || ' ' || {s}.text end",
+            s=text,
+        )
 
     def listed(self, word: Query) -> Query:
         return word
 
     def words(self, place: Place, texts: Texts) -> Mapping[str, str]:
-        country = self._country(place)
-        return {
-            text: "wrong"
-            for text in texts()
-            if company_numbers.is_company_number(text, country) is False
-        }
-
-    def _country(self, place: Place) -> str:
-        return self.country.upper() or place.country
+        del place
+        return {text: "wrong" for text in texts() if _is_no_company_number(*text.split(" ", 1))}
 
     def faults(self) -> tuple[Fault, ...]:
         return (
@@ -775,6 +782,10 @@ class Vat(Step):
                 "Compare it with the company's papers and correct it in the file.",
             ),
         )
+
+
+def _is_no_company_number(country: str, text: str) -> bool:
+    return company_numbers.is_company_number(text, country) is False
 
 
 class Date(Step):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from crmkit.company_numbers import checked, is_company_number
+from crmkit.company_numbers import is_company_number, stages
 from crmkit.database import Database, in_memory
 from crmkit.sql import sql
 
@@ -24,15 +24,14 @@ _SHAPES = {
 
 
 def in_sql(db: Database, texts: list[str], country: str) -> list[bool | None]:
-    rows = db.rows(
-        sql(
-            "select {checked} from (select unnest({texts}) as t, unnest(range({n})) as place)"
-            " order by place",
-            checked=checked(sql("t"), country),
-            texts=texts,
-            n=len(texts),
-        )
+    query = sql(
+        "select t as value, place from (select unnest({texts}) as t, unnest(range({n})) as place)",
+        texts=texts,
+        n=len(texts),
     )
+    for stage in stages(sql("{c}", c=country)):
+        query = sql("select {stage} as value, place from ({q})", stage=stage(sql("value")), q=query)
+    rows = db.rows(sql("select value.right from ({q}) order by place", q=query))
     return [found for (found,) in rows]
 
 

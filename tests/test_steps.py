@@ -295,6 +295,90 @@ def test_company_numbers_are_checked_by_their_countrys_rules(
     assert expected is is_company_number(text, country)
 
 
+def numbers_checked(
+    rows: Sequence[tuple[str, str | None]],
+    steps: dict[str, Sequence[Step]],
+    mapping: Mapping | None = None,
+) -> list[str]:
+    """For each row of number and country: the level of what is wrong with the number."""
+    mapping = mapping or Mapping(
+        columns=(
+            ColumnMapping(column="c1", target="company.vat_number"),
+            ColumnMapping(column="c2", target="company.country"),
+        )
+    )
+    for column, chosen in steps.items():
+        mapping = mapping.with_steps(column, chosen)
+    with in_memory() as db:
+        db.run(sql("create table staged (row_no integer, c1 varchar, c2 varchar)"))
+        for number, (text, country) in enumerate(rows):
+            db.run(sql("insert into staged values ({n}, {t}, {c})", n=number, t=text, c=country))
+        cleaning.make_source(db, mapping, "NO")
+        found = db.rows(
+            sql(
+                "select coalesce(fault.level, '') from staged"
+                " left join step_fault as fault on fault.row_no = staged.row_no"
+                " order by staged.row_no"
+            )
+        )
+    return [level for (level,) in found]
+
+
+# The first is right in Denmark and wrong in Norway, the second the other way round.
+_NUMBERS = [("24256790", "Danmark"), ("923609016", "DK"), ("923609016", "norge")]
+
+
+def test_company_numbers_are_checked_by_the_country_of_their_row() -> None:
+    """Without a country in the row it is the workspace's; a name in the number goes first."""
+    rows = [*_NUMBERS, ("923609016", None), ("NO 923 609 016 MVA", "Sverige"), ("24256790", None)]
+
+    assert ["", "warning", "", "", "", "warning"] == numbers_checked(rows, {"c1": [Vat()]})
+
+
+def test_a_fixed_country_goes_before_the_rows() -> None:
+    assert ["", "warning", "warning"] == numbers_checked(_NUMBERS, {"c1": [Vat(country="dk")]})
+
+
+def test_the_rows_country_is_read_as_its_own_steps_leave_it() -> None:
+    rows = [("24256790", "the Danes"), ("923609016", "the Danes")]
+    steps: dict[str, Sequence[Step]] = {
+        "c1": [Vat()],
+        "c2": [Replace(table={"the Danes": "Denmark"})],
+    }
+
+    assert ["", "warning"] == numbers_checked(rows, steps)
+
+
+def test_numbers_of_countries_beyond_the_commonest_are_judged_by_their_row() -> None:
+    """552100554 is a French SIREN, and nothing in Austria."""
+    rows = [("552100554", "Frankreich"), ("552100554", "Österreich")]
+
+    assert ["", "warning"] == numbers_checked(rows, {"c1": [Vat()]})
+
+
+def test_a_country_for_all_rows_counts_for_their_numbers() -> None:
+    mapping = Mapping(
+        columns=(ColumnMapping(column="c1", target="company.vat_number"),)
+    ).with_constant("company.country", "Denmark")
+
+    assert ["", "warning", "warning"] == numbers_checked(_NUMBERS, {"c1": [Vat()]}, mapping)
+
+
+def test_a_trial_of_a_number_sees_the_country_of_its_row() -> None:
+    mapping = Mapping(
+        columns=(
+            ColumnMapping(column="c1", target="company.vat_number"),
+            ColumnMapping(column="c2", target="company.country"),
+        )
+    ).with_steps("c1", [Vat()])
+    with in_memory() as db:
+        db.run(sql("create table staged as select 1 as row_no, '24256790' as c1, 'DK' as c2"))
+
+        (trial,) = cleaning.try_steps(db, mapping, "c1", country="NO")
+
+    assert "" == trial.fault
+
+
 def test_a_wrong_company_number_stays_with_a_warning() -> None:
     texts = ["923609016", "923609017", None, "923609017"]
 
