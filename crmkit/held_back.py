@@ -101,8 +101,18 @@ def headers(staged: StagedTable) -> tuple[str, ...]:
     return (*_source_headers(staged), HELD_BACK)
 
 
-def export(db: Database, plan: Plan | None, staged: StagedTable, path: Path) -> int:
+def export(
+    db: Database,
+    plan: Plan | None,
+    staged: StagedTable,
+    path: Path,
+    *,
+    tell: workbooks.Tell | None = None,
+) -> int:
     """Write the rows held back to an Excel or CSV file, by the ending of its name.
+
+    Args:
+        tell: Is told what a workbook could not hold; CSV has all.
 
     Returns:
         The number of rows written.
@@ -121,7 +131,7 @@ def export(db: Database, plan: Plan | None, staged: StagedTable, path: Path) -> 
     if path.suffix.lower() == ".csv":
         workbooks.write_csv(path, headers(staged), rows())
     else:
-        workbooks.write_table(path, headers(staged), rows(), sheet="Held back")
+        workbooks.write_table(path, headers(staged), rows(), sheet="Held back", tell=tell)
     return written
 
 

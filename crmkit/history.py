@@ -158,10 +158,13 @@ def log_frame(db: Database, schema: Schema) -> pd.DataFrame:
     )
 
 
-def export_log(db: Database, schema: Schema, path: Path) -> None:
+def export_log(
+    db: Database, schema: Schema, path: Path, *, tell: workbooks.Tell | None = None
+) -> None:
     """Write the log to a file, whose ending says how.
 
-    A cell of a workbook holds 32,767 characters: a longer one says that it was cut, and CSV has all.
+    Args:
+        tell: Is told what a workbook could not hold; CSV has all.
 
     Raises:
         StorageError: The file cannot be written.
@@ -171,19 +174,9 @@ def export_log(db: Database, schema: Schema, path: Path) -> None:
     if path.suffix == ".csv":
         workbooks.write_csv(path, columns, _rows(frame))
         return
-    rows = ([_fitting(value) for value in row] for row in _rows(frame))
-    workbooks.write_table(path, columns, rows, sheet="Log")
+    workbooks.write_table(path, columns, _rows(frame), sheet="Log", tell=tell)
 
 
 def _rows(frame: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
     plain = frame.astype(object).where(frame.notna(), None)
     return iter(plain.itertuples(index=False, name=None))
-
-
-_CUT: Final = " ... (cut here; the CSV has all)"
-
-
-def _fitting(value: Any) -> Any:
-    if isinstance(value, str) and len(value) > workbooks.LONGEST_CELL:
-        return value[: workbooks.LONGEST_CELL - len(_CUT)] + _CUT
-    return value

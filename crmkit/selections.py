@@ -333,8 +333,18 @@ def _found_sql(entity: Entity, chosen: Selection, search: str) -> Query:
     )
 
 
-def export(db: Database, schema: Schema, chosen: Selection, path: Path) -> int:
+def export(
+    db: Database,
+    schema: Schema,
+    chosen: Selection,
+    path: Path,
+    *,
+    tell: workbooks.Tell | None = None,
+) -> int:
     """Write a selection to an Excel or CSV file, by the ending of its name.
+
+    Args:
+        tell: Is told what a workbook could not hold; CSV has all.
 
     Returns:
         The number of records written.
@@ -354,7 +364,7 @@ def export(db: Database, schema: Schema, chosen: Selection, path: Path) -> int:
     if path.suffix.lower() == ".csv":
         workbooks.write_csv(path, headers, rows())
     else:
-        workbooks.write_table(path, headers, rows(), sheet=chosen.kind.capitalize())
+        workbooks.write_table(path, headers, rows(), sheet=chosen.kind.capitalize(), tell=tell)
     return written
 
 

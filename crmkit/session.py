@@ -35,6 +35,7 @@ from crmkit import (
     sources,
     staging,
     suggestions,
+    workbooks,
 )
 from crmkit.accounts.gmail import Gmail
 from crmkit.accounts.outlook import Outlook
@@ -1321,7 +1322,13 @@ class ImportSession:
             rows = held_back.page(db, plan, self._shape(), offset=offset, limit=limit)
         return ("Row", *held_back.headers(self._shape())), rows
 
-    def export_held_back(self, *, ending: str = "xlsx", path: Path | None = None) -> Path:
+    def export_held_back(
+        self,
+        *,
+        ending: str = "xlsx",
+        path: Path | None = None,
+        tell: workbooks.Tell | None = None,
+    ) -> Path:
         """Write the rows held back to a file in the folder `exports`, to mend and import again.
 
         It has the source's headers in their order, and a last column with the reason.
@@ -1329,6 +1336,7 @@ class ImportSession:
         Args:
             ending: `xlsx` or `csv`.
             path: Where to write it instead, with one of these endings.
+            tell: Is told, in a sentence, what a workbook could not hold.
 
         Raises:
             PlanError: There is no preview, or it holds nothing back.
@@ -1338,7 +1346,7 @@ class ImportSession:
         with self.reading() as db:
             if not held_back.count(db, plan):
                 raise PlanError("No row is held back.", mend="There is nothing to export.")
-            held_back.export(db, plan, self._shape(), path)
+            held_back.export(db, plan, self._shape(), path, tell=tell)
         return path
 
     def _made_plan(self) -> Plan | None:

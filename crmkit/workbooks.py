@@ -7,11 +7,11 @@ import csv
 import errno
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from crmkit.errors import StorageError
 from crmkit.processes import part_of
@@ -24,6 +24,15 @@ _FORMULA: Final = re.compile(r"'*[=+\-@\t\r]")
 
 LONGEST_CELL: Final = 32_767
 """Characters that a cell of a workbook can hold."""
+
+_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+"""Characters that no cell of a workbook can hold (rule: XML 1.0, section 2.2)."""
+
+CUT: Final = " ... (cut here)"
+"""How a cell ends that a workbook cannot hold whole."""
+
+Tell: TypeAlias = Callable[[str], None]
+"""Is told what a workbook could not hold, in words for the user."""
 
 _WIDEST: Final = 40
 
@@ -44,9 +53,20 @@ class TemplateColumn:
 
 
 def write_table(
-    path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, sheet: str
+    path: Path,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    sheet: str,
+    tell: Tell | None = None,
 ) -> None:
     """Write an Excel workbook with bold, frozen headers; text stays text, whatever it begins with.
+
+    A cell that is too long for a workbook is cut and ends with `CUT`; control characters are left
+    out.
+
+    Args:
+        tell: Is given one sentence where any cell was cut or lost characters.
 
     Raises:
         StorageError: The file cannot be written.
@@ -56,6 +76,7 @@ def write_table(
     from openpyxl.utils import get_column_letter
 
     book = Workbook(write_only=True)
+    texts = _Texts()
     remaining = iter(rows)
     for number in itertools.count(1):
         block = list(itertools.islice(remaining, _ROWS_PER_SHEET)) if number > 1 else remaining
@@ -66,11 +87,13 @@ def write_table(
         for position, header in enumerate(columns, start=1):
             width = min(max(len(header) + 4, 14), _WIDEST)
             page.column_dimensions[get_column_letter(position)].width = width
-        page.append([_header(page, header) for header in columns])
+        page.append([_header(texts.cell(page, header)) for header in columns])
         for row in itertools.islice(block, _ROWS_PER_SHEET) if number == 1 else block:
-            page.append([_cell(page, value) for value in row])
+            page.append([texts.cell(page, value) for value in row])
     with _replacing(path) as part:
         book.save(part)
+    if tell is not None and (losses := texts.losses()):
+        tell(f"{path.name}: {losses}.")
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -125,29 +148,58 @@ def write_import_template(path: Path, columns: Sequence[TemplateColumn]) -> None
         book.save(part)
 
 
-def _header(page: Any, text: str) -> Any:
+def _header(cell: Any) -> Any:
     from openpyxl.styles import Font
 
-    cell = _cell(page, text)
     cell.font = Font(bold=True)
     return cell
 
 
-def _cell(page: Any, value: Any) -> Any:
-    if not isinstance(value, str):
-        plain = value is None or isinstance(value, bool | int | float | date | datetime)
-        return value if plain else str(value)
-    from openpyxl.cell import WriteOnlyCell
+class _Texts:
+    """Makes the cells of a workbook, and counts those that it cannot hold as they are."""
 
-    cell = WriteOnlyCell(
-        page, value="".join(c for c in value if c >= " " or c in "\t\n\r")[:LONGEST_CELL]
-    )
-    # openpyxl takes a text that begins with "=" for a formula.
-    cell.data_type = "s"
-    if _FORMULA.match(value):
-        # Else a spreadsheet would take it for one as soon as somebody edits the cell.
-        cell.quotePrefix = True
-    return cell
+    def __init__(self) -> None:
+        from openpyxl.cell import WriteOnlyCell
+
+        self._make: Callable[..., Any] = WriteOnlyCell
+        self._cut = self._cleaned = 0
+
+    def cell(self, page: Any, value: Any) -> Any:
+        """A cell of a page, or the plain value where that is enough."""
+        if not isinstance(value, str):
+            plain = value is None or isinstance(value, bool | int | float | date | datetime)
+            return value if plain else str(value)
+        cell = self._make(page, value=self._fitting(value))
+        # openpyxl takes a text that begins with "=" for a formula.
+        cell.data_type = "s"
+        if _FORMULA.match(value):
+            # Else a spreadsheet would take it for one as soon as somebody edits the cell.
+            cell.quotePrefix = True
+        return cell
+
+    def losses(self) -> str:
+        """What was lost, in words; empty when nothing was."""
+        found = []
+        if self._cut:
+            cells = "cell is" if self._cut == 1 else "cells are"
+            found.append(
+                f"{self._cut:,} {cells} cut, because a cell of a workbook holds {LONGEST_CELL:,}"
+                " characters"
+            )
+        if self._cleaned:
+            cells = "cell is" if self._cleaned == 1 else "cells are"
+            found.append(
+                f"{self._cleaned:,} {cells} without the control characters that no workbook can hold"
+            )
+        return "; ".join(found)
+
+    def _fitting(self, text: str) -> str:
+        text, dropped = _CONTROLS.subn("", text)
+        self._cleaned += bool(dropped)
+        if len(text) <= LONGEST_CELL:
+            return text
+        self._cut += 1
+        return text[: LONGEST_CELL - len(CUT)] + CUT
 
 
 @contextlib.contextmanager

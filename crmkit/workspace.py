@@ -700,15 +700,16 @@ class Workspace:
         with self.reading() as db:
             return history.log_frame(db, crm.load_schema(db))
 
-    def export_log(self, *, ending: str = "xlsx") -> Path:
+    def export_log(self, *, ending: str = "xlsx", tell: workbooks.Tell | None = None) -> Path:
         """Write the log to a file in the folder `exports`.
 
         Args:
             ending: `xlsx` or `csv`.
+            tell: Is told, in a sentence, what a workbook could not hold.
         """
         path = self.path / "exports" / f"log.{ending}"
         with self.reading() as db:
-            history.export_log(db, crm.load_schema(db), path)
+            history.export_log(db, crm.load_schema(db), path, tell=tell)
         return path
 
     # --- backups ---------------------------------------------------------------------------
@@ -1061,11 +1062,14 @@ class Workspace:
         workbooks.write_import_template(path, template.columns(self.schema.subject(subject)))
         return path
 
-    def export_selection(self, selection_id: int, *, ending: str = "xlsx") -> Path:
+    def export_selection(
+        self, selection_id: int, *, ending: str = "xlsx", tell: workbooks.Tell | None = None
+    ) -> Path:
         """Write a selection to a file in the folder `exports`.
 
         Args:
             ending: `xlsx` or `csv`.
+            tell: Is told, in a sentence, what a workbook could not hold.
         """
         with self.reading() as db:
             schema = crm.load_schema(db)
@@ -1075,7 +1079,7 @@ class Workspace:
                 origin = f"batch-{chosen.batch_id}"
             stem = f"{origin}-{chosen.entity}-{chosen.kind}"
             path = self.path / "exports" / f"{stem}.{ending}"
-            selections.export(db, schema, chosen, path)
+            selections.export(db, schema, chosen, path, tell=tell)
         return path
 
     @property

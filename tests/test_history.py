@@ -166,7 +166,7 @@ def test_a_cell_that_a_workbook_cannot_hold_says_that_it_was_cut(workspace: Work
     cells = [cell for row in book.iter_rows(values_only=True) for cell in row]
     (cut,) = [c for c in cells if isinstance(c, str) and c.startswith("xxx")]
     assert len(cut) == workbooks.LONGEST_CELL
-    assert cut.endswith("(cut here; the CSV has all)")
+    assert cut.endswith(workbooks.CUT)
     assert long in text
 
 

@@ -108,3 +108,32 @@ def test_an_own_export_read_again_has_the_same_texts(
         read = [row[0] for row in db.rows(sql("select c2 from staged order by row_no"))]
     workspace.discard(session.id)
     assert names == read
+
+
+def test_a_workbook_says_what_it_could_not_hold(tmp_path: Path) -> None:
+    told: list[str] = []
+    long = "x" * (workbooks.LONGEST_CELL + 1)
+    rows = [[long, "a\x00b"], ["y" * workbooks.LONGEST_CELL, "c\x1f\x02d"], [long, "e\tf"]]
+
+    workbooks.write_table(tmp_path / "list.xlsx", ["A", "B"], rows, sheet="List", tell=told.append)
+
+    page = openpyxl.load_workbook(tmp_path / "list.xlsx").active
+    assert page is not None
+    assert ["ab", "cd", "e\tf"] == [page.cell(row, 2).value for row in (2, 3, 4)]
+    texts = [str(page.cell(row, 1).value) for row in (2, 3)]
+    assert [workbooks.LONGEST_CELL] * 2 == [len(text) for text in texts]
+    assert [True, False] == [text.endswith(workbooks.CUT) for text in texts]
+    (said,) = told
+    assert said == (
+        "list.xlsx: 2 cells are cut, because a cell of a workbook holds 32,767 characters;"
+        " 2 cells are without the control characters that no workbook can hold."
+    )
+
+
+def test_a_workbook_that_holds_everything_says_nothing(tmp_path: Path) -> None:
+    told: list[str] = []
+    path = tmp_path / "list.xlsx"
+
+    workbooks.write_table(path, ["A"], [["x\n"]], sheet="List", tell=told.append)
+
+    assert [] == told

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import anywidget
 import ipywidgets as w
@@ -18,12 +18,20 @@ from crmkit.errors import SourceError
 from crmkit.progress import Progress
 from crmkit.session import ImportSession
 from crmkit.ui.handling import Handler, Job, Notice, NoticeLevel, keep_log
-from crmkit.ui.widgets import Message
+from crmkit.ui.widgets import Downloader, Message
+from crmkit.workbooks import Tell
 from crmkit.workspace import Workspace
 
 R = TypeVar("R")
 
 _STATIC = Path(__file__).parent / "static"
+
+
+class Export(Protocol):
+    """Writes a file for the user."""
+
+    def __call__(self, *, tell: Tell) -> Path:
+        """Write it, and tell what it could not hold."""
 
 
 class Look(anywidget.AnyWidget):
@@ -139,6 +147,17 @@ class Desk:
             self.give_way()
             return
         self._start(work, done, ended, aside=aside)
+
+    def export(self, write: Export, download: Downloader) -> None:
+        """Write a file in the background, offer it, and say what a workbook could not hold."""
+        told: list[str] = []
+
+        def offer(path: Path) -> None:
+            download.offer(path)
+            if told:
+                self.tell(" ".join(told), mend="Export as CSV to have all of it.")
+
+        self.run(lambda _: write(tell=told.append), offer)
 
     def give_way(self) -> None:
         """Stop work that nobody asked for, so that what the user does now need not wait for it."""

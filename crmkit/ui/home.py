@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -249,7 +250,8 @@ class HomePanel(Panel):
         self.desk.tell("The preferences are saved.", level=NoticeLevel.SUCCESS)
 
     def _log(self, ending: str) -> None:
-        self.desk.run(lambda _: self.desk.workspace.export_log(ending=ending), self._download.offer)
+        export = functools.partial(self.desk.workspace.export_log, ending=ending)
+        self.desk.export(export, self._download)
 
     def _template(self, subject: str) -> None:
         self._download.offer(self.desk.workspace.write_template(subject))

@@ -283,6 +283,7 @@ class PreviewPanel(Panel):
             list(frame.columns),
             frame.astype(object).where(frame.notna(), None).itertuples(index=False),
             sheet="Issues",
+            tell=self.desk.tell,
         )
         self._download.offer(path)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection
-from pathlib import Path
 
 import ipywidgets as w
 
@@ -146,13 +146,12 @@ class ResultPanel(Panel):
         self._list.children = [view.widget]
 
     def _export(self, selection: Selection, ending: str) -> None:
-        def export(_: object) -> Path:
-            return self.desk.workspace.export_selection(selection.id, ending=ending)
-
-        self.desk.run(export, self._download.offer)
+        export = self.desk.workspace.export_selection
+        self.desk.export(functools.partial(export, selection.id, ending=ending), self._download)
 
     def _export_held_back(self, session: ImportSession, ending: str) -> None:
-        self.desk.run(lambda _: session.export_held_back(ending=ending), self._download.offer)
+        export = functools.partial(session.export_held_back, ending=ending)
+        self.desk.export(export, self._download)
 
     def _list_held_back(self, session: ImportSession, count: int) -> None:
         headers, rows = session.held_back_page(limit=_SHOWN)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -130,9 +131,9 @@ class SelectionView:
     # --- members ---------------------------------------------------------------------------
 
     def _export(self, ending: str) -> None:
-        self._desk.run(
-            lambda _: self._desk.workspace.export_selection(self._selection.id, ending=ending),
-            self._download.offer,
+        export = self._desk.workspace.export_selection
+        self._desk.export(
+            functools.partial(export, self._selection.id, ending=ending), self._download
         )
 
     def _take_out(self) -> None:

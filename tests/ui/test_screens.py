@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,10 +13,11 @@ from crmkit.decisions import Choice
 from crmkit.errors import SettingsError
 from crmkit.session import ImportSession
 from crmkit.settings import PRESETS, Action, ChildAction, FieldRule, UnknownItem, Write
+from crmkit.sql import sql
 from crmkit.ui.desk import Desk
 from crmkit.ui.preview import PreviewPanel
 from crmkit.ui.settings import SettingsPanel
-from crmkit.ui.widgets import Event
+from crmkit.ui.widgets import Downloader, Event
 from crmkit.workspace import Workspace
 
 START = """Company name,Department,Category,Phone
@@ -359,3 +361,44 @@ def test_a_preview_that_others_made_stale_says_what_differs(
     assert () == preview_panel._really.children
     assert session.preview_is_fresh
     assert not preview_panel._import.disabled
+
+
+@pytest.mark.parametrize("export", ["selection", "held back", "log", "issues"])
+def test_every_export_says_what_its_workbook_could_not_hold(tmp_path: Path, export: str) -> None:
+    workspace = Workspace.create(tmp_path / "workspace", preferences=Preferences())
+    session = workspace.new_import()
+    long = "x" * 40_000
+    # A formula's error in the match key holds the second row back, with its long cell.
+    text = f"Company name,Country,Note\nAcme\x01 AS,{long},\n#N/A,,{long}\n"
+    session.load(_file(tmp_path, "long.csv", text))
+    desk = Desk(workspace, session, strict=True)
+    if export == "issues":
+        panel = PreviewPanel(desk)
+        panel.show()
+        assert desk.wait(60)
+        panel._save_issues()
+        panel.leave()
+    else:
+        session.preview()
+        batch = session.commit(back_up=False)
+        with workspace.writing() as db:
+            db.run(sql("update crm.batch set source = {long}", long=long))
+        added = next(item for item in workspace.selections() if item.batch_id == batch.id)
+        desk.export(
+            {
+                "selection": functools.partial(workspace.export_selection, added.id),
+                "held back": session.export_held_back,
+                "log": workspace.export_log,
+            }[export],
+            Downloader(),
+        )
+    assert desk.wait(60)
+
+    notice = desk.message.notice
+    assert notice is not None
+    name = {"held back": "held-back", "selection": "batch-", "issues": "issues-"}.get(
+        export, export
+    )
+    assert notice.message.startswith(name)
+    said = "without the control characters" if export == "selection" else "cut, because"
+    assert said in notice.message
