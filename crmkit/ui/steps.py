@@ -36,6 +36,7 @@ class StepsEditor:
         self._on_change = on_change
         self._on_close = on_close
         self._forms: list[_Form] = []
+        self._places: list[_Place] = []
         self._title = w.HTML()
         self._list = w.VBox()
         self._fault = w.HTML()
@@ -106,20 +107,24 @@ class StepsEditor:
         self._look()
         self._on_change()
 
-    def move(self, form: _Form, by: int) -> None:
-        """Move a step up or down."""
-        position = self._forms.index(form) + by
-        if not 0 <= position < len(self._forms):
+    def move(self, position: int, by: int) -> None:
+        """Move a step up or down; the keyboard's focus goes with it."""
+        target = position + by
+        if not (0 <= position < len(self._forms) and 0 <= target < len(self._forms)):
             return
-        self._forms.remove(form)
-        self._forms.insert(position, form)
+        self._forms.insert(target, self._forms.pop(position))
         self._draw()
         self.changed()
-        (form.up if by < 0 else form.down).focus()
+        place = self._places[target]
+        # At the end of the way its button cannot be pressed any more, and takes no focus.
+        first, second = (place.up, place.down) if by < 0 else (place.down, place.up)
+        (second if first.disabled else first).focus()
 
-    def remove(self, form: _Form) -> None:
+    def remove(self, position: int) -> None:
         """Take a step away."""
-        self._forms.remove(form)
+        if position >= len(self._forms):
+            return
+        del self._forms[position]
         self._draw()
         self.changed()
         self._kind.focus()
@@ -139,44 +144,67 @@ class StepsEditor:
         self._on_change()
 
     def _draw(self) -> None:
-        self._list.children = [form.widget for form in self._forms]
-        for position, form in enumerate(self._forms):
-            form.up.disabled = position == 0
-            form.down.disabled = position == len(self._forms) - 1
+        count = len(self._forms)
+        self._places += [_Place(self, position) for position in range(len(self._places), count)]
+        self._list.children = [place.widget for place in self._places[:count]]
+        for place, form in zip(self._places[:count], self._forms, strict=True):
+            place.show(form, is_last=form is self._forms[-1])
 
     def _look(self) -> None:
         self._trials.value = _trial_table(self.desk.session.try_steps(self.column))
+
+
+class _Place:
+    """A place in the list, first, second, ..., with the buttons of the step that stands there.
+
+    The places stay when steps move: a button that is made anew has no focus, and cannot get it
+    before the browser has drawn it.
+    """
+
+    def __init__(self, editor: StepsEditor, position: int) -> None:
+        self._position = position
+        self._title = w.HTML()
+        self.up = _small("Up", functools.partial(editor.move, position, -1), editor.desk)
+        self.down = _small("Down", functools.partial(editor.move, position, 1), editor.desk)
+        self._remove = _small("Remove", functools.partial(editor.remove, position), editor.desk)
+        head = w.HBox(
+            [self._title, self.up, self.down, self._remove],
+            layout=w.Layout(align_items="center", flex_flow="row wrap"),
+        )
+        self._options = w.VBox()
+        self.widget = w.VBox([head, self._options])
+        self.widget.add_class("ck-step")
+
+    def show(self, form: _Form, *, is_last: bool) -> None:
+        """Put a step here."""
+        title = form.step.title
+        self._title.value = f"<b>{markup.escape(title)}</b>"
+        for button_ in (self.up, self.down, self._remove):
+            button_.tooltip = f"{button_.description}: {title}"
+        self.up.disabled, self.down.disabled = self._position == 0, is_last
+        self._options.children = form.widgets
 
 
 class _Form:
     """One step with its options."""
 
     def __init__(self, editor: StepsEditor, step: type[Step], given: dict[str, Any]) -> None:
-        self._step = step
+        self.step = step
         # Filled when the step is set, not by the user.
         self._options = {
             option: _Option(field, given.get(option, field.get_default(call_default_factory=True)))
             for option, field in step.model_fields.items()
             if option not in ("kind", "names")
         }
-        desk = editor.desk
         for option in self._options.values():
             option.widget.observe(
-                desk.handler.guard(lambda _: editor.changed()), names=option.watched
+                editor.desk.handler.guard(lambda _: editor.changed()), names=option.watched
             )
-        self.up = _small("Up", step, functools.partial(editor.move, self, -1), desk)
-        self.down = _small("Down", step, functools.partial(editor.move, self, 1), desk)
-        remove = _small("Remove", step, functools.partial(editor.remove, self), desk)
-        head = w.HBox(
-            [w.HTML(f"<b>{markup.escape(step.title)}</b>"), self.up, self.down, remove],
-            layout=w.Layout(align_items="center", flex_flow="row wrap"),
-        )
-        self.widget = w.VBox([head, *(option.widget for option in self._options.values())])
-        self.widget.add_class("ck-step")
+        self.widgets = tuple(option.widget for option in self._options.values())
 
     def given(self) -> dict[str, Any]:
         """The step as it stands on the screen."""
-        kind = self._step.model_fields["kind"].default
+        kind = self.step.model_fields["kind"].default
         return {"kind": kind, **{name: option.value for name, option in self._options.items()}}
 
 
@@ -295,8 +323,8 @@ class _NewColumns:
         self._editor.columns_changed()
 
 
-def _small(label: str, step: type[Step], act: Callable[[], None], desk: Desk) -> w.Button:
-    made = button(label, act, desk, tooltip=f"{label}: {step.title}")
+def _small(label: str, act: Callable[[], None], desk: Desk) -> w.Button:
+    made = button(label, act, desk)
     made.layout.width = "auto"
     return made
 
