@@ -55,6 +55,7 @@ class SourceSettings(_Model):
     header_rows: int = Field(default=1, ge=1)
     encoding: str = ""
     delimiter: str = ""
+    quote: str = ""
     keep_notes: bool = False
 
 

@@ -353,6 +353,7 @@ class ImportSession:
         header_rows: int = 1,
         encoding: str = "",
         delimiter: str = "",
+        quote: str = "",
         password: str = "",
         keep_notes: bool = False,
         progress: Progress = no_progress,
@@ -364,7 +365,8 @@ class ImportSession:
             header_row: The row of the headers as the file counts, 0 for none; found when None. Of
                 headers over several rows it is the last one.
             header_rows: How many rows the headers take; found when `header_row` is None.
-            encoding, delimiter: Of a text file; found when empty.
+            encoding, delimiter, quote: Of a text file; found when empty. The encoding of a web page
+                and of vCards, too, where they do not say it rightly.
             password: Opens a protected workbook; it is not kept.
             keep_notes: Read rows at the end, too, that look like notes or totals; else they are set
                 aside.
@@ -378,6 +380,7 @@ class ImportSession:
             Path(path),
             encoding=encoding,
             delimiter=delimiter,
+            quote=quote,
             sheet=sheet,
             password=password,
             country=self.workspace.preferences.country,
@@ -411,6 +414,7 @@ class ImportSession:
                 header_rows=layout.header_rows if header_row is not None else 1,
                 encoding=encoding,
                 delimiter=delimiter,
+                quote=quote,
                 keep_notes=keep_notes,
             ).model_dump_json(),
             staged=json.dumps(staging.to_json(staged)),

@@ -68,8 +68,8 @@ _T = TypeVar("_T")
 NOTE_BELOW: Final = "looks like a note or a total below the table"
 """Why a row at the end is set aside."""
 
-_OWN_ENCODING: Final = (SourceKind.SPREADSHEET, SourceKind.XML, SourceKind.XCARD)
-"""Files that say themselves what encoding they are in."""
+_TEXT: Final = (SourceKind.DELIMITED, SourceKind.GOOGLE)
+"""Files of plain text, with one encoding and one delimiter."""
 
 _LANDING: Final = name("staged_landing")
 _REJECTED: Final = name("staged_landing_rejected")
@@ -107,7 +107,9 @@ class StagedTable:
     Attributes:
         rejected: Rows that could not be read; they are in the table `staged_rejected`.
         notes: What was found on the way, for people.
-        encoding, delimiter: Of a text file, as it was read.
+        encoding, delimiter, quote: Of a text file, as it was read; the encoding of a web page and of vCards
+            is empty where they say it themselves.
+        asks_encoding: The encoding can be said where the finding is wrong.
         header_rows: How many rows the headers take; `header_row` is the last of them.
         keep_notes: Rows below the table that look like notes were read like the others.
         sheets: All of the workbook's, each with whether it is visible.
@@ -135,6 +137,8 @@ class StagedTable:
     reshaped: bool = False
     header_rows: int = 1
     keep_notes: bool = False
+    asks_encoding: bool = False
+    quote: str = ""
 
 
 def land(db: Database, source: Source, layout: Layout, *, progress: Progress) -> StagedTable:
@@ -172,7 +176,7 @@ def land(db: Database, source: Source, layout: Layout, *, progress: Progress) ->
             _set_notes_aside(db, ids)
         split_notes = _tidy(db, landed)
         rows = int(db.value(sql("select count(*) from {t}", t=_LANDING)))
-        marked = source.encoding != "" and source.kind not in _OWN_ENCODING
+        marked = source.kind in _TEXT
         columns = _profile(db, headers, landed.positions, rows, marked=marked)
         columns, program, program_notes = _known(source, landed, columns)
         blank = _delete_blank_rows(db, ids)
@@ -210,7 +214,7 @@ def land(db: Database, source: Source, layout: Layout, *, progress: Progress) ->
         columns,
         notes,
         rejected=rejected,
-        encoding="" if source.kind in _OWN_ENCODING else source.encoding,
+        encoding=source.encoding if _asks_encoding(source) else "",
         delimiter=source.delimiter,
         sheets=tuple((sheet.name, sheet.visible) for sheet in source.sheets),
         header_rows=layout.header_rows,
@@ -218,7 +222,14 @@ def land(db: Database, source: Source, layout: Layout, *, progress: Progress) ->
         program=program,
         contacts=source.kind in WITHOUT_HEADERS,
         reshaped=reshaped,
+        asks_encoding=_asks_encoding(source),
+        quote=source.quote if source.kind in _TEXT else "",
     )
+
+
+def _asks_encoding(source: Source) -> bool:
+    """Whether a source's encoding can be said; others are read as they state it, and only so."""
+    return source.kind in (*_TEXT, SourceKind.VCARD) or source.markup == "html"
 
 
 def _within_time(source: Source, progress: Progress) -> Progress:
@@ -338,14 +349,21 @@ def _land_delimited(
     positions = tuple(range(width))
     path = delimited.as_utf8(source, folder)
     for quoted in (True, False):
-        if not quoted and (source.spaced or delimited.has_quoted_cells(path, source.delimiter)):
+        if not quoted and (
+            source.spaced or delimited.has_quoted_cells(path, source.delimiter, source.quote)
+        ):
             break
-        records = delimited.count_records(path, quoted=quoted)
+        records = delimited.count_records(path, quoted=quoted, quote=source.quote)
         if records is not None and records * width > source.limits.million_cells * 1_000_000:
             raise delimited.too_many_cells(source)
         for padded in (False, True) if records is not None else ():
             read = _read_csv(
-                path, source.delimiter, width, skip=layout.header_row, padded=padded, quoted=quoted
+                path,
+                source.delimiter,
+                width,
+                skip=layout.header_row,
+                padded=padded,
+                quote=source.quote if quoted else "",
             )
             if _stage_directly(db, read, width, skip=layout.header_row, records=records):
                 short = ("some rows have fewer cells than the table has columns",) if padded else ()
@@ -554,7 +572,7 @@ def _read_csv(
     *,
     skip: int = 0,
     padded: bool = False,
-    quoted: bool = True,
+    quote: str = '"',
     longest: int = _LONG_LINE,
     line_end: str = "",
 ) -> Query:
@@ -569,7 +587,7 @@ def _read_csv(
         path=str(path),
         delimiter=delimiter,
         skip=skip,
-        quote='"' if quoted else "",
+        quote=quote,
         types=types,
         padded=padded,
         # Rows that go on over several lines cannot be padded in parallel.
@@ -666,7 +684,8 @@ def _notes_on_layout(source: Source, layout: Layout) -> list[str]:
     others = [sheet for sheet in source.sheets if sheet.rows and sheet.name != layout.sheet]
     if others:
         listed = [
-            f"{sheet.name} ({sheet.rows:,} rows{'' if sheet.visible else ', hidden'})"
+            f"{sheet.name} ({sheet.rows:,} {'row' if sheet.rows == 1 else 'rows'}"
+            f"{'' if sheet.visible else ', hidden'})"
             for sheet in others
         ]
         notes.append(f"other sheets are not read: {some(listed, 10)}")

@@ -17,6 +17,7 @@ from crmkit.limits import Limits
 from crmkit.sources import Layout, spreadsheet
 from crmkit.sources.delimited import count_records, find_delimiter, has_quoted_cells
 from crmkit.sql import sql
+from tests.crm_kit import silent
 from tests.landing import land, rows
 
 
@@ -248,6 +249,78 @@ def test_records_are_counted_by_bytes(tmp_path: Path, content: bytes, count: int
 
 
 @pytest.mark.parametrize(
+    ("content", "read"),
+    [
+        (
+            "'Name','City'\n'Acme, Oslo','''s-Hertogenbosch'\n'O''Brien','Lund'\n",
+            [("Acme, Oslo", "'s-Hertogenbosch"), ("O'Brien", "Lund")],
+        ),
+        (
+            "'Name';'Zip'\r\n'Doe, John';0155\r\n'Roe; Jane';0156\r\n",
+            [("Doe, John", "0155"), ("Roe; Jane", "0156")],
+        ),
+        # Quoted where it must be.
+        (
+            "Name,City\n'Acme, Norway',Oslo\nO'Brien,Lund\n",
+            [("Acme, Norway", "Oslo"), ("O'Brien", "Lund")],
+        ),
+    ],
+    ids=["all", "texts", "where it must be"],
+)
+def test_cells_in_single_quotation_marks_are_read_without_them(
+    db: Database, tmp_path: Path, content: str, read: list[tuple[str, str]]
+) -> None:
+    staged = land(db, text(tmp_path / "x.csv", content.encode()))
+
+    assert read == [row[1:] for row in rows(db)]
+    assert "'" == staged.quote
+    assert any("in single quotation marks" in note for note in staged.notes)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "Name,City\nAcme,'s-Hertogenbosch\n'Beta',Lund\n",
+        "Name,City\n'Acme',Oslo\n'Beta',Lund\n",
+        "Name,City\nO'Brien,Oslo\nD'Arc',Lund\n",
+        "'s-Name,City\n't Hof,'s-Gravenhage'\n",
+        # One cell that is not closed is enough.
+        "'Name','City'\n'Acme','Oslo'\n'Beta','s-Hertogenbosch\n",
+        # The other marks are there, too.
+        "'Name','City'\n'Acme',\"Oslo\"\n",
+    ],
+)
+def test_an_apostrophe_is_no_quotation_mark(db: Database, tmp_path: Path, content: str) -> None:
+    path = text(tmp_path / "x.csv", content.encode())
+    source = sources.inspect(path)
+
+    staging.land(db, source, sources.Layout("", 1), progress=silent)
+
+    lines = [tuple(line.split(",")) for line in content.replace('"', "").splitlines()]
+    assert '"' == source.quote
+    assert lines[1:] == [row[1:] for row in rows(db)]
+
+
+@pytest.mark.parametrize("damaged", [0, 1])
+def test_many_rows_in_single_quotation_marks_are_all_there(
+    db: Database, tmp_path: Path, damaged: int
+) -> None:
+    """Cells over several lines, too; where a row is damaged, all are read one by one."""
+    lines = [f"'Acme {n}','Main street\n{n}'\n" for n in range(1_000)]
+    content = "'Name','Street'\n" + "".join(lines) + "'Last','open\n" * damaged
+
+    staged = land(db, text(tmp_path / "x.csv", content.encode()), quote="'")
+
+    assert (1_000, damaged) == (staged.row_count, staged.rejected)
+    assert "Main street\n999" == rows(db)[-1][2]
+
+
+def test_quotation_marks_that_are_none_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="quotation marks"):
+        sources.inspect(text(tmp_path / "x.csv", b"a,b\n1,2\n"), quote="x")
+
+
+@pytest.mark.parametrize(
     "content",
     [b"%PDF-1.7\n1 0 obj", b"\x89PNG\r\n\x1a\n", b"SQLite format 3\x00", bytes(range(256)) * 40],
     ids=["pdf", "png", "sqlite", "bytes"],
@@ -256,6 +329,16 @@ def test_what_is_no_table_is_refused(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(SourceError) as raised:
         sources.inspect(text(tmp_path / "x.csv", content))
     assert raised.value.mend
+
+
+def test_a_sqlite_database_is_sent_to_where_it_can_be_read(tmp_path: Path) -> None:
+    path = text(tmp_path / "erp.sqlite", b"SQLite format 3\x00\x10\x00")
+
+    with pytest.raises(SourceError, match="SQLite database") as raised:
+        sources.inspect(path)
+
+    assert "ERP database" in raised.value.mend
+    assert ".xlsx" not in raised.value.mend
 
 
 # --- workbooks -------------------------------------------------------------------------------
@@ -325,7 +408,7 @@ def test_sheets_that_are_not_read_are_named(db: Database, tmp_path: Path) -> Non
 
     staged = land(db, path)
 
-    assert "other sheets are not read: Old (1 rows, hidden)" in staged.notes
+    assert "other sheets are not read: Old (1 row, hidden)" in staged.notes
     assert (("Sheet", True), ("Old", False)) == staged.sheets
 
 

@@ -59,7 +59,6 @@ _OTHERS: Final = {
     b"BZh": "a packed file (bzip2)",
     b"\xfd7zXZ": "a packed file (xz)",
     b"(\xb5/\xfd": "a packed file (zstd)",
-    b"SQLite format 3": "a SQLite database",
     b"{\\rtf": "a text document (RTF)",
     b"BEGIN:VCALENDAR": "a calendar",
     b"MIME-Version:": "a web archive or an e-mail",
@@ -68,6 +67,8 @@ _OTHERS: Final = {
     b"\x7fELF": "a program",
 }
 """How files begin that are no table of ours, and what they are called."""
+
+_SQLITE: Final = b"SQLite format 3"
 
 
 _NOTES: Final = re.compile(
@@ -84,6 +85,7 @@ def inspect(
     *,
     encoding: str = "",
     delimiter: str = "",
+    quote: str = "",
     sheet: str | None = None,
     password: str = "",
     country: str = "",
@@ -92,7 +94,9 @@ def inspect(
     """What a file is, by its content and not its name.
 
     Args:
-        encoding, delimiter: Of a text file, where the user knows better.
+        encoding, delimiter, quote: Of a text file, where the user knows better: what its bytes mean,
+            what stands between cells, and what around them. The encoding of a web page and of
+            vCards, too.
         sheet: Of a zip, the file inside to look at; the likeliest when None.
         password: Opens a protected workbook.
         country: Where the file probably comes from, as ISO code: of several old encodings that make
@@ -109,12 +113,19 @@ def inspect(
         )
     if archive.is_archive(path):
         return _inspect_archive(
-            path, sheet, encoding=encoding, delimiter=delimiter, country=country, limits=limits
+            path,
+            sheet,
+            encoding=encoding,
+            delimiter=delimiter,
+            quote=quote,
+            country=country,
+            limits=limits,
         )
     source = _inspect_file(
         path,
         encoding=encoding,
         delimiter=delimiter,
+        quote=quote,
         password=password,
         country=country,
         limits=limits,
@@ -123,14 +134,26 @@ def inspect(
 
 
 def _inspect_archive(
-    path: Path, sheet: str | None, *, encoding: str, delimiter: str, country: str, limits: Limits
+    path: Path,
+    sheet: str | None,
+    *,
+    encoding: str,
+    delimiter: str,
+    quote: str,
+    country: str,
+    limits: Limits,
 ) -> Source:
     members = archive.members(path)
     member = _member_of(members, sheet)
     with archive.unpacked(path, member, limits) as inside:
         try:
             source = _inspect_file(
-                inside, encoding=encoding, delimiter=delimiter, country=country, limits=limits
+                inside,
+                encoding=encoding,
+                delimiter=delimiter,
+                quote=quote,
+                country=country,
+                limits=limits,
             )
         except SourceError as error:
             raise SourceError(
@@ -164,6 +187,7 @@ def _inspect_file(
     *,
     encoding: str,
     delimiter: str,
+    quote: str,
     country: str,
     password: str = "",
     limits: Limits,
@@ -174,18 +198,11 @@ def _inspect_file(
         return _named(spreadsheet.inspect(path, password=password, limits=limits))
     if markup := spreadsheet.markup_of(start):
         return _named(spreadsheet.inspect(path, markup=markup, encoding=encoding, limits=limits))
-    if found := address_book.inspect(path):
+    if found := address_book.inspect(path, encoding=encoding):
         return found
     if business_xml.looks_like_xml(start):
         return business_xml.inspect(path, encoding=encoding, country=country, limits=limits)
-    bare = start.lstrip(b"\xef\xbb\xbf \t\r\n")
-    for signature, kind in _OTHERS.items():
-        if bare[: len(signature)].lower() == signature.lower():
-            raise SourceError(
-                f"This file is {kind}, which cannot be read as a table.",
-                where=path.name,
-                mend="Save or export the data as .xlsx or .csv and choose that file.",
-            )
+    _refuse_others(path, start)
     suffix = path.suffix.lower()
     if suffix in (".vcf", ".vcard", ".json", ".jsonl", ".ldif") and path.stat().st_size:
         raise SourceError(
@@ -193,7 +210,9 @@ def _inspect_file(
             where=path.name,
             mend="Export the contacts again, as vCards (.vcf) or as .csv.",
         )
-    source = delimited.inspect(path, encoding=encoding, delimiter=delimiter, country=country)
+    source = delimited.inspect(
+        path, encoding=encoding, delimiter=delimiter, quote=quote, country=country
+    )
     if suffix not in (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"):
         return _named(source)
     # Programs save their text exports under an Excel name, so that Excel opens them.
@@ -205,6 +224,25 @@ def _inspect_file(
         )
     note = "the file is text, although its name says workbook"
     return _named(replace(source, notes=(note, *source.notes)))
+
+
+def _refuse_others(path: Path, start: bytes) -> None:
+    """Raise when a file begins as something that is known and no table."""
+    bare = start.lstrip(b"\xef\xbb\xbf \t\r\n")
+    for signature, kind in _OTHERS.items():
+        if bare[: len(signature)].lower() == signature.lower():
+            raise SourceError(
+                f"This file is {kind}, which cannot be read as a table.",
+                where=path.name,
+                mend="Save or export the data as .xlsx or .csv and choose that file.",
+            )
+    if start.startswith(_SQLITE):
+        raise SourceError(
+            "This file is a SQLite database, which has many tables and is not read as one.",
+            where=path.name,
+            mend="Read it as an ERP: choose ERP database instead of File, and give its address as"
+            " sqlite:////folder/file.sqlite.",
+        )
 
 
 def _named(source: Source) -> Source:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from crmkit.progress import Progress
-from crmkit.sources import card, google, graph, jcard, ldif, people, pst, vcard
+from crmkit.sources import card, encodings, google, graph, jcard, ldif, people, pst, vcard
 from crmkit.sources.contact import MORE, MOST_COLUMNS, Heading, Row
 from crmkit.sources.model import NumberedRow, Sheet, Source, SourceKind, some
 from crmkit.sources.vcard import Found
@@ -74,15 +74,20 @@ class Written:
     notes: tuple[str, ...]
 
 
-def inspect(path: Path) -> Source | None:
+def inspect(path: Path, *, encoding: str = "") -> Source | None:
     """A file of contacts, told by its content; None when it is something else.
 
+    Args:
+        encoding: Of the values of vCards that do not say it, where the user knows better than the
+            finding.
+
     Raises:
-        SourceError: It begins as one but cannot be read.
+        SourceError: It begins as one but cannot be read, or there is no such encoding.
     """
     if vcard.looks_like_cards(path):
+        encoding = encodings.check_encoding(encoding) if encoding else ""
         return _with_first_rows(
-            Source(path, SourceKind.VCARD, "vCard contacts", (), program="vCard")
+            Source(path, SourceKind.VCARD, "vCard contacts", (), encoding, program="vCard")
         )
     if jcard.looks_like_jcards(path):
         return _with_first_rows(
@@ -121,7 +126,7 @@ def write_text(source: Source, *, header_row: int, folder: Path, progress: Progr
     """Read all contacts and write two files for DuckDB: the rows, and what is set aside."""
     rows, aside = folder / "contacts.csv", folder / "aside.csv"
     columns: dict[Heading, int] = {}
-    found = Found()
+    found = Found(encoding=source.encoding if source.kind is SourceKind.VCARD else "")
     blank = blank_since = rejected = done = 0
     size = max(source.path.stat().st_size, 1)
 
@@ -209,7 +214,8 @@ def _of_cards(cards: Iterator[vcard.Card], found: Found) -> Iterator[Row]:
 
 
 def _with_first_rows(source: Source) -> Source:
-    rows = list(itertools.islice(_rows(source, 0, Found(), _ignore), _FIRST))
+    found = Found(encoding=source.encoding)
+    rows = list(itertools.islice(_rows(source, 0, found, _ignore), _FIRST))
     columns: dict[Heading, int] = {}
     first: tuple[NumberedRow, ...] = tuple(
         (row.number, tuple(_placed(row.contact.cells, columns)))

@@ -29,10 +29,16 @@ DELIMITERS: Final = {"\t": "tabs", ";": "semicolons", "|": "bars", ",": "commas"
 """What is looked for, with its name: of equals the first, because commas and bars stand in texts, too.
 A user can choose any other character."""
 
+QUOTES: Final = {'"': "double", "'": "single"}
+"""What can stand around cells, with its name."""
+
 FIRST_ROWS: Final = 30
 """Records that are looked at to find the headers."""
 
 _SAMPLE: Final = 200_000
+_JUDGED: Final = 200
+"""Lines that say whether cells are in single quotation marks."""
+
 _EVERY: Final = 20_000
 _LONGEST_RECORD: Final = 1_000_000
 """Characters that a record of several lines may have before its quotation mark counts as unclosed."""
@@ -50,15 +56,18 @@ _SHOWN_LINE: Final = 2_000
 
 _CONTROLS: Final = re.compile(r"[\x00-\x08\x0e-\x1a\x7f]")
 _LINE_END: Final = re.compile(r"[\r\n]")
+_LINE_ENDS: Final = re.compile(r"[\r\n]+")
 _SEPARATOR_LINE: Final = re.compile(r'"?sep=(.)"?[\r\n]', re.IGNORECASE)
 _DECIMAL_COMMA: Final = re.compile(r"(?<=\d),(?=\d)")
 
 
-def inspect(path: Path, *, encoding: str = "", delimiter: str = "", country: str = "") -> Source:
-    """A text file's encoding, delimiter and first records.
+def inspect(
+    path: Path, *, encoding: str = "", delimiter: str = "", quote: str = "", country: str = ""
+) -> Source:
+    """A text file's encoding, delimiter, quotation marks and first records.
 
     Args:
-        encoding, delimiter: Found in the file where they are empty.
+        encoding, delimiter, quote: Found in the file where they are empty.
         country: Where the file probably comes from, as ISO code.
 
     Raises:
@@ -78,22 +87,32 @@ def inspect(path: Path, *, encoding: str = "", delimiter: str = "", country: str
             where=delimiter,
             mend="Choose the character that stands between the cells.",
         )
-    delimiter = delimiter or find_delimiter(sample)
-    spaced = f'{delimiter} "' in sample
-    records = list(
-        itertools.islice(Records(io.StringIO(sample, newline=""), delimiter, spaced=spaced), 2_000)
-    )
+    if quote and quote not in QUOTES:
+        raise SourceError(
+            "These are no quotation marks that a file can have around its cells.",
+            where=quote,
+            mend="Choose the double or the single ones.",
+        )
+    if not quote and (single := _single_quoted_by(sample, delimiter)):
+        quote, delimiter = "'", single
+    quote = quote or '"'
+    delimiter = delimiter or find_delimiter(sample, quote)
+    spaced = f"{delimiter} {quote}" in sample
+    text = io.StringIO(sample, newline="")
+    records = list(itertools.islice(Records(text, delimiter, spaced=spaced, quote=quote), 2_000))
     first = tuple((row.number, tuple(row.cells)) for row in records[:FIRST_ROWS])
     widest = max((len(row.cells) for row in records), default=0)
     named = DELIMITERS.get(delimiter, f"the character {delimiter}")
+    marks = "" if quote == '"' else f", cells in {QUOTES[quote]} quotation marks"
     return Source(
         path,
         SourceKind.DELIMITED,
-        f"text separated by {named}, encoding {encoding}",
+        f"text separated by {named}{marks}, encoding {encoding}",
         (Sheet("", visible=True, rows=0, columns=widest, first_rows=first),),
         encoding,
         delimiter,
         spaced,
+        quote,
         (note,) if note else (),
     )
 
@@ -103,9 +122,7 @@ def first_rows(source: Source, count: int) -> tuple[NumberedRow, ...]:
     with _opened(source.path, source.encoding) as file:
         return tuple(
             (row.number, tuple(row.cells))
-            for row in itertools.islice(
-                Records(file, source.delimiter, spaced=source.spaced), count
-            )
+            for row in itertools.islice(records_of(source, file), count)
         )
 
 
@@ -118,7 +135,7 @@ def table_width(source: Source, headers: tuple[str, ...], header_row: int) -> in
         sample = io.StringIO(file.read(_SAMPLE), newline="")
     widths = Counter(
         _filled_width(row.cells)
-        for row in Records(sample, source.delimiter, spaced=source.spaced)
+        for row in records_of(source, sample)
         if row.number > header_row and not row.reason
     )
     widths.pop(0, None)
@@ -145,7 +162,7 @@ def as_utf8(source: Source, folder: Path) -> Path:
     return copy
 
 
-def has_quoted_cells(path: Path, delimiter: str) -> bool:
+def has_quoted_cells(path: Path, delimiter: str, quote: str = '"') -> bool:
     """Whether a UTF-8 file may have quoted cells: a quotation mark that begins one.
 
     Elsewhere a mark is part of the text, as in 5".
@@ -153,7 +170,7 @@ def has_quoted_cells(path: Path, delimiter: str) -> bool:
     begins = np.frombuffer(delimiter.encode()[-1:] + b"\n\r", dtype=np.uint8)
     before = b"\n"
     for piece in encodings.pieces_of(path):
-        places = _places(piece, b'"')
+        places = _places(piece, quote.encode())
         if places.size:
             shifted = np.frombuffer(before + piece, dtype=np.uint8)
             if np.isin(shifted[places], begins).any():
@@ -162,7 +179,7 @@ def has_quoted_cells(path: Path, delimiter: str) -> bool:
     return False
 
 
-def count_records(path: Path, *, quoted: bool = True) -> int | None:
+def count_records(path: Path, *, quoted: bool = True, quote: str = '"') -> int | None:
     """How many records a well-formed UTF-8 file has, counted by its bytes.
 
     Args:
@@ -177,7 +194,7 @@ def count_records(path: Path, *, quoted: bool = True) -> int | None:
     for piece in encodings.pieces_of(path):
         if b"\x00" in piece:
             return None
-        marks = _places(piece, b'"') if quoted else np.empty(0, dtype=np.intp)
+        marks = _places(piece, quote.encode()) if quoted else np.empty(0, dtype=np.intp)
         for line_end in lines:
             if not marks.size:
                 lines[line_end] += 0 if quotes % 2 else piece.count(line_end)
@@ -216,13 +233,15 @@ class Tally:
         """What a user should know of it."""
         found = []
         if self.short:
+            rows = "row has" if len(self.short) == 1 else "rows have"
             found.append(
-                f"{len(self.short):,} rows have fewer cells than the table has columns"
+                f"{len(self.short):,} {rows} fewer cells than the table has columns"
                 f" (row {some(self.short)})"
             )
         if self.quotes:
+            rows = "row has" if len(self.quotes) == 1 else "rows have"
             found.append(
-                f"{len(self.quotes):,} rows have text beside a quotation mark, which is kept"
+                f"{len(self.quotes):,} {rows} text beside a quotation mark, which is kept"
                 f" (row {some(self.quotes)})"
             )
         if self.zeros:
@@ -250,7 +269,7 @@ def write_text(
     ):
         write_row = csv.writer(rows_file, quoting=csv.QUOTE_ALL, lineterminator="\n").writerow
         write_aside = csv.writer(aside_file, quoting=csv.QUOTE_ALL, lineterminator="\n").writerow
-        records = Records(file, source.delimiter, spaced=source.spaced)
+        records = records_of(source, file)
         for row in records:
             if row.number % _EVERY == 0:
                 progress(min(raw.tell() / size, 1.0), "Reading the rows")
@@ -300,13 +319,19 @@ class Record:
 class Records:
     """The records of a text, whatever state they are in."""
 
-    def __init__(self, file: TextIO, delimiter: str, *, spaced: bool = False) -> None:
+    def __init__(
+        self, file: TextIO, delimiter: str, *, spaced: bool = False, quote: str = '"'
+    ) -> None:
         # The module's limit of 131,072 characters is for the whole process, and can only be raised.
         csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
         self._lines = _Lines(file)
-        self._delimiter, self._spaced = delimiter, spaced
+        self._delimiter, self._spaced, self._quote = delimiter, spaced, quote
         self._reader = csv.reader(
-            self._lines, delimiter=delimiter, skipinitialspace=spaced, strict=True
+            self._lines,
+            delimiter=delimiter,
+            quotechar=quote,
+            skipinitialspace=spaced,
+            strict=True,
         )
         self._number = 0
         self._unclosed = 0
@@ -343,6 +368,7 @@ class Records:
         (cells,) = csv.reader(
             [taken[0].rstrip("\r\n") + "\n"],
             delimiter=self._delimiter,
+            quotechar=self._quote,
             skipinitialspace=self._spaced,
         )
         if not cells[-1].endswith("\n"):
@@ -350,6 +376,11 @@ class Records:
         self._unclosed += 1
         self._lines.longest = _LONGEST_IN_DOUBT.get(self._unclosed, self._lines.longest)
         return Record(self._number, cells, "a quotation mark is opened and not closed")
+
+
+def records_of(source: Source, file: TextIO) -> Records:
+    """The records of a source's text."""
+    return Records(file, source.delimiter, spaced=source.spaced, quote=source.quote)
 
 
 class _TooLong(str):
@@ -405,7 +436,7 @@ class _Lines:
         self._again.extend(reversed(lines))
 
 
-def find_delimiter(sample: str) -> str:
+def find_delimiter(sample: str, quote: str = '"') -> str:
     """The delimiter that cuts most rows, and the headers above them, into the same number of cells."""
     if stated := _SEPARATOR_LINE.match(sample.lstrip("\ufeff")):
         return stated[1]
@@ -414,7 +445,7 @@ def find_delimiter(sample: str) -> str:
     plain = _DECIMAL_COMMA.sub("", sample)
     for text in (plain, sample):
         for delimiter in DELIMITERS:
-            score = _score(text, delimiter)
+            score = _score(text, delimiter, quote)
             if score > best_score:
                 best, best_score = delimiter, score
         if best_score:
@@ -422,10 +453,46 @@ def find_delimiter(sample: str) -> str:
     return best
 
 
-def _score(text: str, delimiter: str) -> float:
+def _single_quoted_by(sample: str, delimiter: str) -> str:
+    """The delimiter of a text whose cells are in single quotation marks; empty when they are not.
+
+    An apostrophe stands in many texts, as in O'Brien or 's-Hertogenbosch, so nothing counts but a
+    table in which every mark that begins a cell is closed at the end of it. And the headers are
+    quoted, too, as by programs that quote all texts, or the rows have the same number of cells only
+    this way, as by those that quote where they must.
+    """
+    lines = [line for line in _LINE_ENDS.split(sample) if line.strip()][:_JUDGED]
+    for sign in [delimiter] if delimiter else DELIMITERS:
+        # A cell in double marks belongs to a file of the usual kind.
+        if re.search(f'(^|{re.escape(sign)})"', "\n".join(lines), re.MULTILINE):
+            continue
+        cells = [_single_quoted(line, sign) for line in lines]
+        if not cells or not all(cells) or len(cells[0]) < 2:
+            continue
+        if len({len(row) for row in cells}) > 1:
+            continue
+        quoted = [sum(cell.startswith("'") for cell in row) for row in cells]
+        plain = {line.count(sign) for line in lines}
+        all_quoted = quoted[0] == len(cells[0]) and all(quoted)
+        if all_quoted or (any(quoted) and len(plain) > 1):
+            return sign
+    return ""
+
+
+def _single_quoted(line: str, delimiter: str) -> list[str]:
+    """The cells of a line, each in single marks or without one in front; none when it has others."""
+    sign = re.escape(delimiter)
+    cell = rf"'(?:[^']|'')*'|(?!')[^{sign}]*"
+    if not re.fullmatch(rf"(?:{cell})(?:{sign}(?:{cell}))*+", line):
+        return []
+    return re.findall(rf"(?:^|(?<={sign}))(?:{cell})(?={sign}|$)", line)
+
+
+def _score(text: str, delimiter: str, quote: str) -> float:
+    records = Records(io.StringIO(text, newline=""), delimiter, quote=quote)
     widths = [
         len(row.cells)
-        for row in itertools.islice(Records(io.StringIO(text, newline=""), delimiter), 200)
+        for row in itertools.islice(records, 200)
         if any(row.cells) and not row.reason
     ]
     if not widths:

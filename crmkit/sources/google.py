@@ -66,7 +66,7 @@ def read_rows(source: Source, header_row: int, on_bytes: Callable[[int], None]) 
         source.path.open("rb") as raw,
         io.TextIOWrapper(raw, encoding=source.encoding, errors="replace", newline="") as file,
     ):
-        records = delimited.Records(file, source.delimiter, spaced=source.spaced)
+        records = delimited.records_of(source, file)
         columns: list[_Column] = []
         done = 0
         for record in records:

@@ -63,6 +63,7 @@ class Source:
     Attributes:
         description: What it is, for people: "Excel workbook", "text, separated by semicolons".
         encoding, delimiter: Of a delimited file.
+        quote: What stands around cells of a delimited file.
         spaced: A delimited file has spaces between a delimiter and a quoted cell.
         notes: What was found while recognising it, for people.
         program: What wrote it, where that was recognised: "Outlook", "Google Contacts", "vCard", ...
@@ -80,6 +81,7 @@ class Source:
     encoding: str = ""
     delimiter: str = ""
     spaced: bool = False
+    quote: str = '"'
     notes: tuple[str, ...] = ()
     program: str | None = None
     member: str = ""

@@ -96,6 +96,8 @@ class Found:
         outside: Lines outside any card, and the number of the first one.
         not_utf8: Values in another encoding than they should be in.
         notes: What else there is to say.
+        encoding: What values are in that do not say it rightly themselves, where the user said so;
+            else UTF-8, or Windows-1252 where they are no UTF-8.
     """
 
     left_out: Counter[str] = field(default_factory=Counter)
@@ -103,6 +105,7 @@ class Found:
     first_outside: int = 0
     not_utf8: int = 0
     notes: list[str] = field(default_factory=list)
+    encoding: str = ""
 
 
 def looks_like_cards(path: Path) -> bool:
@@ -127,7 +130,12 @@ def read_cards(path: Path, found: Found, on_bytes: Callable[[int], None]) -> Ite
     number = 0
     # A card can stand inside another one: as its agent, which 2.1 allows.
     unfinished: list[_Unfinished] = []
-    for line_number, line in enumerate(_lines(path, on_bytes), start=1):
+    encoding = found.encoding or encodings.find_encoding(path)[0]
+    wide = encoding if encoding.startswith(("utf-16", "utf-32")) else ""
+    if wide:
+        # Its lines come as UTF-8.
+        found.encoding = ""
+    for line_number, line in enumerate(_lines(path, on_bytes, wide), start=1):
         word = line.strip().upper() if line[:1] in (b"B", b"b", b"E", b"e") else b""
         if word == b"BEGIN:VCARD":
             if unfinished and not unfinished[-1].expects_agent:
@@ -167,10 +175,8 @@ class _Unfinished:
             self.lines.append(line)
 
 
-def _lines(path: Path, on_bytes: Callable[[int], None]) -> Iterator[bytes]:
-    """A file's lines as UTF-8 or in whatever encoding each of them is."""
-    encoding, _ = encodings.find_encoding(path)
-    wide = encoding if encoding.startswith(("utf-16", "utf-32")) else ""
+def _lines(path: Path, on_bytes: Callable[[int], None], wide: str) -> Iterator[bytes]:
+    """A file's lines in whatever encoding each of them is; UTF-8 where the file is in a wide one."""
     rest = b""
     for piece in _wide_pieces(path, wide) if wide else encodings.pieces_of(path):
         lines = _LINE_END.split(rest + piece)
@@ -343,14 +349,16 @@ def _unescaped(text: str, *, old: bool) -> str:
 
 
 def _decoded(raw: bytes, charset: str, found: Found) -> str:
-    """Text in the encoding that is stated, else in UTF-8, else in that of Windows."""
+    """Text in the encoding that is stated, else in the user's, else in UTF-8 or that of Windows."""
     if raw.isascii() and not charset:
         return raw.decode("ascii")
     stated = [charset] if _CHARSETS.fullmatch(charset) else []
-    for encoding in (*stated, "utf-8"):
+    for encoding in (*stated, found.encoding or "utf-8"):
         try:
             return raw.decode(encoding)
         except (LookupError, ValueError):
             continue
+    if found.encoding:
+        return raw.decode(found.encoding, errors="replace")
     found.not_utf8 += 1
     return raw.decode("cp1252", errors="replace")

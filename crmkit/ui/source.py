@@ -11,6 +11,7 @@ import pandas as pd
 
 from crmkit.session import ImportSession
 from crmkit.sources import Progress
+from crmkit.sources.delimited import QUOTES
 from crmkit.sources.encodings import CHOICES
 from crmkit.staging import StagedTable
 from crmkit.ui import markup
@@ -24,6 +25,8 @@ from crmkit.ui.subject import SubjectChoice
 
 _DELIMITERS: Final = {";": ";", ",": ",", "tab": "\t", "|": "|"}
 """What is offered, and the character that it is."""
+
+_QUOTES: Final = [(f"{mark} ({name})", mark) for mark, name in QUOTES.items()]
 
 _SHOWN_REJECTED: Final = 10
 _SHOWN_TEXT: Final = 300
@@ -82,11 +85,18 @@ class SourcePanel(Panel):
             layout=w.Layout(width="170px"),
             tooltip="What stands between the cells; empty to find it",
         )
-        self._text = w.HBox([self._encoding, self._delimiter])
+        self._quote = w.Dropdown(
+            description="Quotes:",
+            options=_QUOTES,
+            layout=w.Layout(width="170px"),
+            tooltip="What stands around cells that hold a delimiter",
+        )
         self._layout = w.HBox(
             [
                 self._sheet,
-                self._text,
+                self._encoding,
+                self._delimiter,
+                self._quote,
                 self._header,
                 self._header_rows,
                 self._keep_notes,
@@ -140,6 +150,7 @@ class SourcePanel(Panel):
             delimiter=chosen.delimiter
             if delimiter == _shown(staged.delimiter)
             else _DELIMITERS.get(delimiter, delimiter),
+            quote=chosen.quote if self._quote.value == staged.quote else self._shown_quote(),
         )
         self._load(lambda progress: read(progress=progress))
 
@@ -149,18 +160,20 @@ class SourcePanel(Panel):
             self._sheet.value,
             self._encoding.value,
             self._delimiter.value,
-            (self._header.value, self._header_rows.value),
+            self._shown_quote(),
         )
-        before = (staged.sheet, staged.encoding, _shown(staged.delimiter))
-        return chosen[:3] != before and chosen[3] == (
-            staged.header_row,
-            staged.header_rows,
-        )
+        before = (staged.sheet, staged.encoding, _shown(staged.delimiter), staged.quote)
+        header = (self._header.value, self._header_rows.value)
+        return chosen != before and header == (staged.header_row, staged.header_rows)
+
+    def _shown_quote(self) -> str:
+        """The quotation marks that are chosen; none for what is no text."""
+        return str(self._quote.value) if self.desk.session.staged.quote else ""
 
     def _can_choose(self) -> bool:
         """Whether there is anything to say about how the file is read."""
         staged = self.desk.session.staged
-        return not staged.contacts or len(staged.sheets) > 1
+        return not staged.contacts or len(staged.sheets) > 1 or staged.asks_encoding
 
     def _describe(self) -> str:
         session = self.desk.session
@@ -172,8 +185,12 @@ class SourcePanel(Panel):
             for sheet, visible in sheets
         ]
         self._sheet.value = staged.sheet
-        self._sheet.layout.display = "none" if staged.encoding and len(sheets) == 1 else ""
-        self._text.layout.display = "" if staged.encoding else "none"
+        text = staged.asks_encoding or staged.encoding != ""
+        self._sheet.layout.display = "none" if text and len(sheets) == 1 else ""
+        self._encoding.layout.display = "" if text else "none"
+        self._delimiter.layout.display = "" if staged.delimiter else "none"
+        self._quote.layout.display = "" if staged.quote else "none"
+        self._quote.value = staged.quote or '"'
         self._encoding.value, self._delimiter.value = staged.encoding, _shown(staged.delimiter)
         self._header.value, self._header_rows.value = staged.header_row, staged.header_rows
         self._keep_notes.value = staged.keep_notes

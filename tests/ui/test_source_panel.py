@@ -20,9 +20,9 @@ def session(tmp_path: Path) -> ImportSession:
     return Workspace.create(tmp_path / "workspace").new_import()
 
 
-def panel_of(session: ImportSession, content: bytes) -> SourcePanel:
-    """The panel with a text file that was read as it was found to be."""
-    path = session.workspace.path / "list.csv"
+def panel_of(session: ImportSession, content: bytes, name: str = "list.csv") -> SourcePanel:
+    """The panel with a file that was read as it was found to be."""
+    path = session.workspace.path / name
     path.write_bytes(content)
     session.load(path)
     panel = SourcePanel(Desk(session.workspace, session, strict=True))
@@ -43,7 +43,7 @@ def test_the_encoding_and_delimiter_that_were_found_are_shown(session: ImportSes
     panel = panel_of(session, b"Name;City\nAcme;Oslo\n")
 
     assert (panel._encoding.value, panel._delimiter.value) == ("utf-8", ";")
-    assert panel._text.layout.display == ""
+    assert "" == panel._encoding.layout.display == panel._delimiter.layout.display
     assert panel._sheet.layout.display == "none"
 
 
@@ -132,3 +132,78 @@ def test_only_what_was_changed_counts_as_chosen(session: ImportSession) -> None:
     read_again(panel)
 
     assert ("mac-roman", "") == (session.source_chosen.encoding, session.source_chosen.delimiter)
+
+
+def test_the_encoding_of_a_web_page_is_chosen_over_what_it_states(session: ImportSession) -> None:
+    """Programs write a fixed charset into their pages, whatever the letters are in."""
+    page = (
+        '<html><meta charset="windows-1252"><table><tr><td>Name</td><td>City</td></tr>'
+        "<tr><td>Łucja Nowak</td><td>Łódź</td></tr></table></html>"
+    )
+    panel = panel_of(session, page.encode("cp1250"), "list.xls")
+    assert ["£ucja Nowak", "£ódŸ"] == first_row(session)
+    assert ("", "none") == (panel._encoding.layout.display, panel._delimiter.layout.display)
+
+    panel._encoding.value = "cp1250"
+    read_again(panel)
+
+    assert ["Łucja Nowak", "Łódź"] == first_row(session)
+    assert "cp1250" == panel._encoding.value
+
+    panel._encoding.value = ""
+    read_again(panel)
+
+    assert ["£ucja Nowak", "£ódŸ"] == first_row(session)
+
+
+CARDS = (
+    "BEGIN:VCARD\r\nVERSION:2.1\r\nN:Nowak;Łucja\r\nADR;HOME:;;;Łódź\r\n"
+    "NOTE;CHARSET=ISO-8859-2:Ważne\r\nEND:VCARD\r\n"
+)
+
+
+def test_the_encoding_of_vcards_is_chosen_for_values_that_state_none(
+    session: ImportSession,
+) -> None:
+    stated = "Ważne".encode("iso8859-2")
+    cards = CARDS.encode("cp1250").replace("Ważne".encode("cp1250"), stated)
+    panel = panel_of(session, cards, "list.vcf")
+    assert "£ucja" in first_row(session)
+    assert "" == panel._layout.layout.display == panel._encoding.layout.display
+    hidden = (panel._sheet, panel._delimiter, panel._header, panel._header_rows, panel._keep_notes)
+    assert ["none"] * 5 == [choice.layout.display for choice in hidden]
+
+    panel._encoding.value = "cp1250"
+    read_again(panel)
+
+    assert {"Łucja", "Nowak", "Łódź", "Ważne"} <= {*first_row(session)}
+    assert not any("Windows-1252" in note for note in session.staged.notes)
+    assert "cp1250" == panel._encoding.value == session.source_chosen.encoding
+
+
+def test_vcards_in_another_encoding_than_was_chosen_say_so(session: ImportSession) -> None:
+    panel = panel_of(session, CARDS.encode("cp1250"), "list.vcf")
+
+    panel._encoding.value = "utf-8"
+    read_again(panel)
+
+    assert any("cannot be read in the encoding utf-8" in note for note in session.staged.notes)
+
+
+def test_the_quotation_marks_that_were_found_are_shown_and_can_be_changed(
+    session: ImportSession,
+) -> None:
+    panel = panel_of(session, b"'Name','City'\n'Acme, Norway','Oslo'\n")
+    assert ["Acme, Norway", "Oslo"] == first_row(session)
+    assert ("'", "") == (panel._quote.value, panel._quote.layout.display)
+
+    panel._quote.value = '"'
+    read_again(panel)
+
+    assert ["'Acme", " Norway'", "'Oslo'"] == first_row(session)
+    assert '"' == session.source_chosen.quote
+
+    panel._quote.value = "'"
+    read_again(panel)
+
+    assert ["Acme, Norway", "Oslo"] == first_row(session)

@@ -63,13 +63,16 @@ def test_it_says_which_program_wrote_the_file(panel: SourcePanel) -> None:
     assert "Outlook contacts (German)" in opened(panel, "lists/outlook.csv")
 
 
-def test_vcards_have_nothing_to_choose_and_their_broken_card_is_shown(panel: SourcePanel) -> None:
+def test_vcards_have_only_their_encoding_to_choose_and_their_broken_card_is_shown(
+    panel: SourcePanel,
+) -> None:
     said = opened(panel, "lists/contacts.vcf")
 
     assert "vCard contacts" in said
     assert "one row for each entry, 1 row set aside" in said
     assert "the file ends before the card does" in said
-    assert "none" == panel._layout.layout.display
+    assert "" == panel._encoding.layout.display
+    assert "none" == panel._header.layout.display == panel._sheet.layout.display
 
 
 def test_another_list_of_a_zip_can_be_chosen(panel: SourcePanel) -> None:
