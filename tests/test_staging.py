@@ -315,6 +315,16 @@ def test_many_rows_in_single_quotation_marks_are_all_there(
     assert "Main street\n999" == rows(db)[-1][2]
 
 
+def test_a_file_that_is_not_in_the_encoding_that_was_chosen_says_so(
+    db: Database, tmp_path: Path
+) -> None:
+    path = text(tmp_path / "x.csv", "Name,City\nCafé,Oslo\n".encode("cp1252"))
+
+    staged = land(db, path, encoding="utf-8")
+
+    assert any("cannot be read in the encoding utf-8" in note for note in staged.notes)
+
+
 def test_quotation_marks_that_are_none_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="quotation marks"):
         sources.inspect(text(tmp_path / "x.csv", b"a,b\n1,2\n"), quote="x")

@@ -86,9 +86,9 @@ def inspect(path: Path, *, encoding: str = "") -> Source | None:
     """
     if vcard.looks_like_cards(path):
         encoding = encodings.check_encoding(encoding) if encoding else ""
-        return _with_first_rows(
-            Source(path, SourceKind.VCARD, "vCard contacts", (), encoding, program="vCard")
-        )
+        cards = Source(path, SourceKind.VCARD, "vCard contacts", (), encoding, program="vCard")
+        note = encodings.doubt(path, encoding)
+        return _with_first_rows(replace(cards, notes=(note,) if note else ()))
     if jcard.looks_like_jcards(path):
         return _with_first_rows(
             Source(path, SourceKind.JCARD, "contacts as JSON (jCard)", (), program="vCard")

@@ -75,9 +75,9 @@ def inspect(
     """
     if path.stat().st_size == 0:
         raise SourceError("This file is empty.", where=path.name, mend="Choose another file.")
-    note = ""
     if encoding:
         encoding = encodings.check_encoding(encoding)
+        note = encodings.doubt(path, encoding)
     else:
         encoding, note = encodings.find_encoding(path, country)
     sample = _sample(path, encoding)

@@ -128,6 +128,13 @@ def check_encoding(encoding: str) -> str:
     return name
 
 
+def doubt(path: Path, encoding: str) -> str:
+    """A note where a file is not UTF-8 although that was chosen; other choices cannot be told so."""
+    if encoding not in ("utf-8", "utf-8-sig") or _is_utf8(path):
+        return ""
+    return "UTF-8 was chosen as the encoding, which is not valid for all of the file"
+
+
 def pieces_of(path: Path) -> Iterator[bytes]:
     """A file's bytes, piece by piece."""
     with path.open("rb") as file:

@@ -16,9 +16,7 @@ class SubjectChoice:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._subject = w.Dropdown(
-            description="What does it hold?", style=_STYLE, layout=_wide()
-        )
+        self._subject = w.Dropdown(description="What does it hold?", style=_STYLE, layout=_wide())
         self._list = w.Dropdown(description="Import to price list:", style=_STYLE, layout=_wide())
         self._name = w.Text(description="Name:", style=_STYLE, layout=_wide())
         self._currency = w.Dropdown(
