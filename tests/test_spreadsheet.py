@@ -293,6 +293,26 @@ def test_rows_that_look_like_notes_can_be_read(tmp_path: Path) -> None:
     assert (4, 0) == (session.load(path, keep_notes=True).row_count, session.staged.rejected)
 
 
+@pytest.mark.parametrize("merged", ["Z1:AA1", "E1:F2", "A1:B1", "B1:C1"])
+def test_merged_cells_beside_the_table_are_nothing(
+    db: Database, tmp_path: Path, merged: str
+) -> None:
+    path = book(
+        tmp_path / "x.xlsx",
+        [None, None, "Name", "City"],
+        [None, None, "Acme", "Oslo"],
+        [None, None, "Beta", "Lund"],
+        change=lambda page: page.merge_cells(merged),
+    )
+    source = sources.inspect(path)
+
+    staged = staging.land(db, source, sources.Layout("Sheet", 1), progress=silent)
+
+    # As in Excel, merging B1 and C1 takes away what C1 held.
+    assert ["Column C" if merged == "B1:C1" else "Name", "City"] == headers(staged)
+    assert [(2, "Acme", "Oslo"), (3, "Beta", "Lund")] == rows(db)
+
+
 def test_merged_cells_below_the_headers_are_said(db: Database, tmp_path: Path) -> None:
     path = book(
         tmp_path / "x.xlsx",

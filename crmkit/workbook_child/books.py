@@ -124,8 +124,10 @@ class CalaminePage:
         self.height, self.width = sheet.height, sheet.width
         left = self.first_column
         self.merges: tuple[Merge, ...] = tuple(
-            (top + 1, first - left, bottom + 1, last - left)
+            (top + 1, first - left, bottom + 1, min(last - left, self.width - 1))
             for (top, first), (bottom, last) in merges
+            # Beside the cells with content, merged cells are only lines around nothing.
+            if left <= first < left + self.width
         )
 
     def rows(self) -> Rows:

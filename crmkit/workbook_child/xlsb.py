@@ -153,12 +153,11 @@ def _records_of(file: io.BytesIO | io.BufferedReader) -> Iterator[tuple[int, byt
         kind = first[0]
         if kind > 127:
             kind = (kind & 127) | read(1)[0] << 7
-        size = shift = 0
-        while True:
+        size = 0
+        for shift in (0, 7, 14, 21):
             # Seven bits at a time; the eighth says that there are more.
             byte = read(1)[0]
             size |= (byte & 127) << shift
-            shift += 7
             if byte < 128:
                 break
         yield kind, read(size)
