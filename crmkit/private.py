@@ -113,8 +113,20 @@ def delete_rows(workspace: Path, import_id: str) -> None:
     Raises:
         StorageError: A file is in use, as on Windows.
     """
+    # The rows last: as long as they are there, it is seen that they have to go.
     files = (workspace / "imports").glob(f"{import_id}.duckdb*")
-    delete([*files, workspace / "uploads" / import_id])
+    delete([workspace / "uploads" / import_id, *sorted(files, reverse=True)])
+
+
+def delete_settled_rows(workspace: Path) -> None:
+    """Delete the rows of imports whose rest is there: their program was killed before it did so."""
+    for rest in (workspace / "imports").glob(f"*{_REST}"):
+        if rest.with_name(f"{import_id(rest)}.duckdb").exists():
+            try:
+                delete_rows(workspace, import_id(rest))
+            except StorageError:
+                # In use, as on Windows: the next time.
+                log.warning("the rows of an import could not be deleted: %s", import_id(rest))
 
 
 def delete_old_imports(workspace: Path, *, days: int) -> None:

@@ -508,6 +508,7 @@ class Workspace:
         if not files:
             return
         private.delete_old_imports(self.path, days=self._keep_days())
+        private.delete_settled_rows(self.path)
         if not (whole := [path for path in files if path.exists() and not private.is_rest(path)]):
             return
         committed = self._committed()

@@ -17,7 +17,7 @@ pytestmark = [
 ]
 
 
-OPERATIONS = ("land", "commit", "undo", "restore")
+OPERATIONS = ("land", "commit", "settle", "undo", "restore")
 
 
 def test_a_killed_process_leaves_all_or_nothing() -> None:
@@ -32,11 +32,11 @@ def test_a_killed_process_leaves_all_or_nothing() -> None:
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert re.search(r"^12 runs\n0 faults", done.stdout, re.MULTILINE)
+    assert re.search(r"^15 runs\n0 faults", done.stdout, re.MULTILINE)
 
 
 def test_several_processes_at_once_make_what_one_would(tmp_path: Path) -> None:
-    """Imports and undos of three processes, one of which is killed: replayed from the log, cell for cell."""
+    """Imports, undos and restores of three processes, one of which is killed: replayed from the log, cell for cell."""
     count = ["--each", "3", "--kills", "1"]
     done = subprocess.run(
         [sys.executable, "-m", "tests.crash", "--together", "3", *count],

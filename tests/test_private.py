@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import logging
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from datetime import datetime
@@ -158,6 +159,28 @@ def test_a_crash_between_commit_and_deletion_is_made_up_for(
     Workspace.open(workspace.path)
 
     assert [f"{session.id}.rest.duckdb"] == files(workspace.path / "imports")
+    assert 1 == workspace.open_import(session.id).held_back()
+
+
+def test_a_crash_while_the_rows_are_deleted_is_made_up_for(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    """As long as the rows are there, so may be the uploaded file: the rows go last."""
+    session = workspace.new_import()
+    session.load(uploaded(session))
+    session.preview()
+    rows, upload = session.path, session.upload_folder
+    kept = tmp_path / "kept"
+    shutil.copytree(upload, kept)
+    shutil.copy(rows, tmp_path)
+    session.commit()
+    shutil.copytree(kept, upload)
+    shutil.copy(tmp_path / rows.name, rows)
+
+    Workspace.open(workspace.path)
+
+    assert [f"{session.id}.rest.duckdb"] == files(workspace.path / "imports")
+    assert [] == list((workspace.path / "uploads").iterdir())
     assert 1 == workspace.open_import(session.id).held_back()
 
 

@@ -7,12 +7,16 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Final
 
 from tests.crash.killing import Harness, Tally
-from tests.crash.operations import OPERATIONS
+from tests.crash.operations import BEGIN_LATE, OPERATIONS
 from tests.crash.several import together
 
 _LINE = "{:<10} {:<10} {:>5}  {:<50} {}\n"
+
+
+_ALL: Final = [*OPERATIONS, *BEGIN_LATE]
 
 
 def main() -> int:
@@ -21,7 +25,7 @@ def main() -> int:
     parser.add_argument("--points", type=int, default=20, help="Statements, for each operation.")
     parser.add_argument("--times", type=int, default=10, help="Times, for each operation.")
     parser.add_argument("--disks", type=int, default=0, help="Full disks, for each operation.")
-    parser.add_argument("--only", nargs="+", choices=list(OPERATIONS), default=list(OPERATIONS))
+    parser.add_argument("--only", nargs="+", choices=_ALL, default=_ALL)
     parser.add_argument(
         "--together", type=int, default=0, help="Instead: processes on one workspace."
     )

@@ -12,6 +12,7 @@ from typing import Any, Final
 from crmkit import crm
 from crmkit.backup import fingerprint
 from crmkit.database import Database, in_memory, opened
+from crmkit.descriptions import as_yaml
 from crmkit.sql import join, name, sql
 from crmkit.workspace import Workspace
 
@@ -69,11 +70,21 @@ def faults(folder: Path) -> list[str]:
     return found
 
 
+def kept_of_import(workspace: Workspace) -> str:
+    """What is kept of the import that is in the CRM last: its step, the rows held back, its description."""
+    batch = next(batch for batch in workspace.batches() if batch.import_id)
+    session = workspace.open_import(batch.import_id)
+    description, omitted = session.describe()
+    kept = (session.step, session.rows_are_gone, session.held_back_page(), as_yaml(description))
+    return repr((*kept, omitted))
+
+
 def left_behind(workspace: Workspace) -> list[str]:
-    """Files that nobody knows of any more."""
+    """Files that nobody knows of any more, and rows that had to go with the import's commit."""
     folder = workspace.path
-    known = {found.id for found in workspace.unfinished()}
-    known |= {batch.import_id for batch in workspace.batches()}
+    waiting = {found.id for found in workspace.unfinished()}
+    known = waiting | {batch.import_id for batch in workspace.batches()}
+    settled = {path.name.partition(".")[0] for path in folder.glob("imports/*.rest.duckdb")}
     found = []
     for path in sorted(folder.rglob("*")):
         place = path.relative_to(folder).as_posix()
@@ -86,6 +97,8 @@ def left_behind(workspace: Workspace) -> list[str]:
             not _KEPT.fullmatch(place)
             or ".part" in place
             or (place.startswith("imports/") and path.name.partition(".")[0] not in known)
+            or place in {f"imports/{name}.duckdb" for name in settled}
+            or (place.startswith("uploads/") and place.split("/")[1] not in waiting - settled)
         ):
             found.append(place)
     temporary = Path(tempfile.gettempdir())

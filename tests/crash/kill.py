@@ -1,4 +1,4 @@
-"""Where the process dies: at its N-th statement or change of a file, counted from inside."""
+"""Where the process dies: at its N-th statement or change of a file, counted from inside, or after a time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import duckdb
 from crmkit.database import Database
 from crmkit.sql import Query
 
-# What Python tells of changes of files; DuckDB's own are reached by killing from outside.
+# What Python tells of changes of files; DuckDB's own are reached by killing at a time.
 _FILE_EVENTS: Final = frozenset(
     {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "shutil.copyfile", "os.truncate"}
 )
@@ -49,3 +49,9 @@ class Points:
         self.count += 1
         if self.count == self._kill_at:
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+def die_after(seconds: float) -> None:
+    """Let the system end this process at a time from now, whatever it does then."""
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, max(seconds, 1e-6))

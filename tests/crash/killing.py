@@ -20,10 +20,10 @@ from typing import Any, Final
 
 from crmkit.errors import CrmkitError
 from crmkit.workspace import Workspace
-from tests.crash.checks import content_of, faults, left_behind
+from tests.crash.checks import content_of, faults, kept_of_import, left_behind
 from tests.crash.children import Child
-from tests.crash.kill import Points
-from tests.crash.operations import CHANGES_THE_CRM, OPERATIONS, prepare
+from tests.crash.kill import Points, die_after
+from tests.crash.operations import BEGIN_LATE, CHANGES_THE_CRM, IMPORTS, prepare, work
 
 ROWS: Final = 60
 
@@ -39,12 +39,14 @@ class Whole:
         points: Statements and changes of files.
         grown: Bytes that the workspace had more at most.
         after: Fingerprint of the CRM.
+        kept: What is kept of the import that was used last, where it is in the CRM.
     """
 
     points: int
     seconds: float
     grown: int
     after: str
+    kept: str
 
 
 @dataclass
@@ -96,7 +98,7 @@ class Harness:
         return tally
 
     def moments(self, operation: str, count: int) -> Tally:
-        """Kill from outside at random times, also while DuckDB writes."""
+        """Kill at random times, also while DuckDB writes."""
         tally = Tally(operation, "time")
         whole = self.whole(operation)
         for _ in range(count):
@@ -127,24 +129,29 @@ class Harness:
             with self._copy() as copy:
                 size = _size(copy)
 
-                def work() -> dict[str, Any]:
-                    points = Points()
-                    points.watch()
-                    started = time.perf_counter()
-                    _work(copy, operation)
+                def measured() -> dict[str, Any]:
+                    points, started = Points(), 0.0
+
+                    def begin() -> None:
+                        nonlocal started
+                        points.watch()
+                        started = time.perf_counter()
+
+                    work(copy / "workspace", operation, begin)
                     return {"points": points.count, "seconds": time.perf_counter() - started}
 
                 peak = 0
-                with self._child(work) as child:
+                with self._child(measured) as child:
                     while child.alive():
                         peak = max(peak, _size(copy) - size)
                         time.sleep(0.005)
                 told = child.answer()
                 after = self._ask(lambda: content_of(self._crm(copy)))
+                kept = self._ask(lambda: _kept(copy / "workspace", operation))
                 found = self._ask(lambda: faults(copy / "workspace"))
                 assert not found, f"{operation}, left alone: {found}"
                 assert (after != self.before) == (operation in CHANGES_THE_CRM), operation
-                self._whole[operation] = Whole(told["points"], told["seconds"], peak, after)
+                self._whole[operation] = Whole(told["points"], told["seconds"], peak, after, kept)
         return self._whole[operation]
 
     # --- one run -----------------------------------------------------------------------------
@@ -152,22 +159,20 @@ class Harness:
     def _die(
         self, copy: Path, operation: str, *, kill_at: int = 0, kill_after: float | None = None
     ) -> None:
-        def work() -> None:
-            if kill_at:
-                Points(kill_at).watch()
-            _work(copy, operation)
-
-        with self._child(work) as child:
+        def begin() -> None:
             if kill_after is not None:
-                time.sleep(kill_after)
-                child.kill()
+                die_after(kill_after)
+            Points(kill_at).watch()
+
+        with self._child(lambda: work(copy / "workspace", operation, begin)):
+            pass
 
     def _told(self, copy: Path, operation: str) -> str:
         """What a user is told of an operation, in one word."""
 
-        def work() -> str:
+        def tried() -> str:
             try:
-                _work(copy, operation)
+                work(copy / "workspace", operation)
             except CrmkitError as error:
                 return type(error).__name__
             except Exception as error:  # noqa: BLE001  that is what is looked for
@@ -175,16 +180,16 @@ class Harness:
                 return f"unexpected {type(error).__name__}: {error}"
             return "done"
 
-        return str(self._ask(work))
+        return str(self._ask(tried))
 
     def _look(self, copy: Path, tally: Tally, label: str) -> None:
         """Open what was left, and do the same again, or discard it."""
         again = self._number % 2 == 0
-        after = self.whole(tally.operation).after
+        whole = self.whole(tally.operation)
         try:
             told = self._ask(
                 lambda: _aftermath(
-                    copy, tally.operation, self._backups, (self.before, after), again=again
+                    copy, tally.operation, self._backups, self.before, whole, again=again
                 )
             )
         except AssertionError as error:
@@ -243,40 +248,44 @@ class Harness:
         return copy / "workspace" / "crm.duckdb"
 
 
-def _work(copy: Path, operation: str) -> None:
-    OPERATIONS[operation](Workspace.open(copy / "workspace"))
+def _kept(folder: Path, operation: str) -> str:
+    return kept_of_import(Workspace.open(folder)) if operation in IMPORTS else ""
 
 
 def _aftermath(
-    copy: Path, operation: str, known: set[str], states: tuple[str, str], *, again: bool
+    copy: Path, operation: str, known: set[str], before: str, whole: Whole, *, again: bool
 ) -> dict[str, Any]:
     """What an operation that was cut short left: nothing or all of it, and what is wrong with it.
 
     Args:
         known: The backups that there were before.
-        states: Fingerprints of the CRM before and after the operation.
+        before: Fingerprint of the CRM before the operation.
         again: Do it again and go on with what waits; else it is discarded.
     """
     folder = copy / "workspace"
-    before, after = states
     found = faults(folder)
     for path in (folder / "backups").iterdir():
         if path.name not in known and content_of(path) != before:
             found.append(f"the backup {path.name} holds something else than the CRM held")
     state = content_of(folder / "crm.duckdb")
-    outcome = {before: "nothing", after: "all"}.get(state, "part")
+    outcome = {before: "nothing", whole.after: "all"}.get(state, "part")
     if operation not in CHANGES_THE_CRM and state == before:
         outcome = "CRM as it was"
     if outcome == "part":
         found.append("the CRM holds neither what it held nor what it should")
-    workspace = Workspace.open(folder)
+    if operation in BEGIN_LATE and outcome != "all":
+        found.append("what was in the CRM is not there any more")
     if outcome == "nothing" and again:
-        OPERATIONS[operation](workspace)
-        if content_of(folder / "crm.duckdb") != after:
+        work(folder, operation)
+        if content_of(folder / "crm.duckdb") != whole.after:
             found.append("doing it again did not make what it should")
+        outcome = "nothing, then all"
+    workspace = Workspace.open(folder)
+    if outcome.endswith("all") and _kept(folder, operation) != whole.kept:
+        found.append("the import in the CRM does not keep what it should")
     _finish(workspace, go_on=again)
     found += [f"left behind at the end: {path}" for path in left_behind(workspace)]
-    return {"outcome": outcome, "faults": found}
+    return {"outcome": outcome.partition(",")[0], "faults": found}
 
 
 def _finish(workspace: Workspace, *, go_on: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -20,11 +21,22 @@ REPLACE: Final = (
 )
 
 
+Begin = Callable[[], None]
+"""Called where the part of an operation begins in which it is killed."""
+
+
 def prepare(folder: Path, rows: int) -> None:
-    """Make a workspace with two batches, two backups, an import to plan and one to commit."""
+    """Make a workspace with two batches, two backups, an import to plan and one to commit.
+
+    Each import holds a row back, but the first.
+    """
     known, incoming = folder / "known.csv", folder / "incoming.csv"
     recipe = generator.Recipe(rows=rows)
     generator.write_pair(recipe, known, incoming, folder / "truth.csv", overlap=0.5)
+    with incoming.open(encoding="utf-8") as file:
+        columns = file.readline().count(",") + 1
+    with incoming.open("a", encoding="utf-8") as file:
+        file.write("#N/A" + "," * (columns - 1) + "\n")
     workspace = Workspace.create(folder / "workspace")
     for path in (known, incoming):
         session = loaded(workspace, path)
@@ -36,8 +48,9 @@ def prepare(folder: Path, rows: int) -> None:
 
 
 def loaded(workspace: Workspace, path: Path) -> ImportSession:
+    """A new import of an uploaded file."""
     session = workspace.new_import()
-    session.load(path)
+    session.load(Path(shutil.copy(path, session.upload_folder)))
     session.settings = REPLACE
     return session
 
@@ -80,6 +93,15 @@ def commit(workspace: Workspace) -> None:
     _waiting(workspace, planned=True).commit()
 
 
+def settle(workspace: Workspace, begin: Begin) -> None:
+    """What follows when an import is in the CRM: its description and the rows held back are kept,
+    and its rows and the uploaded file go.
+    """
+    _waiting(workspace, planned=True).commit(
+        progress=lambda done, _: begin() if done >= 1 else None
+    )
+
+
 def undo(workspace: Workspace) -> None:
     """Take the newest batch back, with the backup before it."""
     workspace.undo(workspace.batches()[0].id)
@@ -111,4 +133,18 @@ OPERATIONS: Final[dict[str, Callable[[Workspace], None]]] = {
     for work in (land, plan, compare, back_up, commit, undo, delete, restore, discard, describe)
 }
 
-CHANGES_THE_CRM: Final = frozenset({"commit", "undo", "delete", "restore"})
+BEGIN_LATE: Final[dict[str, Callable[[Workspace, Begin], None]]] = {"settle": settle}
+"""Those that are killed in their last part only, when the CRM is written."""
+
+CHANGES_THE_CRM: Final = frozenset({"commit", "settle", "undo", "delete", "restore"})
+
+IMPORTS: Final = frozenset({"commit", "settle"})
+
+
+def work(folder: Path, operation: str, begin: Begin = lambda: None) -> None:
+    """Open a workspace and do an operation on it."""
+    if operation in BEGIN_LATE:
+        BEGIN_LATE[operation](Workspace.open(folder), begin)
+    else:
+        begin()
+        OPERATIONS[operation](Workspace.open(folder))
