@@ -5,6 +5,7 @@ The pictures of the tour in the README come from here.
 
 from __future__ import annotations
 
+import getpass
 import os
 import re
 import signal
@@ -163,6 +164,35 @@ def test_an_unfinished_import_is_taken_up_from_home(page: Page, voila: Running) 
     line.get_by_role("button", name=re.compile("Continue|Take over")).click()
 
     expect(page.get_by_role("heading", name="Map the columns")).to_be_visible()
+
+
+def test_an_import_that_is_open_elsewhere_is_taken_over(
+    page: Page, voila: Running, screenshots: Path
+) -> None:
+    """Home says who has it; it goes on here, and the other window is told when it wants to go on."""
+    visit(page, voila)
+    start_import(page, "companies-only.xlsx", 12)
+    next_step(page, "Map the columns")
+    here = page.context.new_page()
+    visit(here, voila)
+    line = here.locator(".ck-line").filter(has_text="companies-only.xlsx, at step mapping")
+    who = rf"open in another window or program \({re.escape(getpass.getuser())}, since \d{{4}}-"
+    expect(line).to_contain_text(re.compile(who))
+    picture(here, screenshots, "take-over-home")
+
+    line.get_by_role("button", name="Take over").click()
+    expect(here.get_by_role("heading", name="Map the columns")).to_be_visible()
+    next_step(here, "Import settings")
+    page.get_by_role("button", name="Next").click()
+
+    told = page.get_by_text("This import was continued in another window or program.")
+    expect(told).to_be_in_viewport()
+    expect(page.get_by_text("Go on there. What you did here last was not kept.")).to_be_visible()
+    expect(page.get_by_role("heading", name="Map the columns")).to_be_visible()
+    page.screenshot(path=screenshots / "take-over-told.png")
+    picture(here, screenshots, "take-over-here")
+    next_step(here, "Preview")
+    here.close(run_before_unload=True)
 
 
 def test_a_file_is_uploaded(page: Page, voila: Running) -> None:

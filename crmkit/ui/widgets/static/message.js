@@ -10,9 +10,15 @@ export default {
       const notice = model.get("_notice");
       urgent.replaceChildren();
       calm.replaceChildren();
-      if (!notice?.message) return;
+      if (!notice?.message) return false;
       const region = notice.level === "error" || notice.level === "warning" ? urgent : calm;
       region.append(line(notice));
+      return region === urgent;
+    }
+
+    // Who pressed a button at the end of a long page must see why nothing happened.
+    function tell() {
+      if (draw()) urgent.scrollIntoView({ block: "nearest" });
     }
 
     function line({ level, message, where, mend, number }) {
@@ -42,6 +48,6 @@ export default {
     }
 
     draw();
-    return listen(model, { "change:_notice": draw });
+    return listen(model, { "change:_notice": tell });
   },
 };
