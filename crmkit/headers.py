@@ -34,8 +34,12 @@ _WHOSE: Final = {
         " personlich personligt huis priv bostad bostads"
     ),
     "other": "other andere ander annan annen anden andet weitere weiteres weiterer alternativ",
-    "main": "main general algemeen sentralbord vaxel zentrale hoved hoofd centraal huvud haupt allgemein",
-    "direct": "direct direkt direkte direktes",
+    "main": (
+        "main,general,algemeen,sentralbord,vaxel,zentrale,hoved,hoofd,centraal,huvud,haupt,"
+        "allgemein,hauptadresse,hoofdadres,hovedadresse,huvudadress,primary,default,"
+        "default address,main address,primary address,address 1"
+    ),
+    "direct": ("direct direkt direkte direktes ddi"),
     "work": (
         "work business werk zakelijk geschaftlich arbeid arbeids arb arbete arbets arbejde arbejds jobb"
         " job office kontor kontors dienst beruflich bedrijfs"
@@ -44,10 +48,12 @@ _WHOSE: Final = {
         "visiting visit bezoekadres bezoek besoksadresse besoks besok besuchsadresse besuchs besuch"
         " besoksadress besogsadresse besogs forretningsadresse forretnings street shipping physical"
         " vestigings gate"
+        " sa"
     ),
     "postal": (
         "postal postadresse postadres postadress postanschrift mailing post correspondentie"
         " correspondence billing factuur faktura fakturerings fakturaadresse rechnungs invoice invoicing"
+        " po"
     ),
     "company": (
         "company companies account organization organisation organisasjons organisasjon organisatie"
@@ -65,6 +71,7 @@ _WHOSE: Final = {
     "product": (
         "products product produkts produkt artikelens artikel artikkel article items item varens vare"
         " vara varans variant"
+        " prod"
     ),
     "without tax": (
         "excl vat,excl tax,excl btw,exclusief btw,exclusief,excluding vat,ex vat,ex btw,eks mva,ekskl mva,"
@@ -75,7 +82,10 @@ _WHOSE: Final = {
         "incl vat,incl tax,incl btw,inclusief btw,inclusief,including vat,inc vat,inkl mva,inkl moms,"
         "inkl mwst,med moms,med mva,mit mwst,brutto,gross,incl,inkl"
     ),
-    "": "s your eur gbp nok sek dkk usd euro kr chf value wert verdi c the af av pr",
+    "": (
+        "s,your,eur,gbp,nok,sek,dkk,usd,euro,kr,chf,value,wert,verdi,c,the,af,av,pr,adressattyp,"
+        "naturl,eu,ebene,level,niveau,durchschnittlicher,gemiddelde,gjennomsnittlig,of address"
+    ),
 }
 _QUALIFIERS: Final = sorted(
     (
@@ -128,6 +138,16 @@ _DATED: Final = {
     "sidst",
     "sidste",
 }
+_SHOP_LANGUAGE: Final = re.compile("^(?:EN|NL|NO|NB|DE|SV|SE|DA|DK|FR)_(?=[A-Z])")
+"""What web shops put before the texts of each language."""
+
+_MERE: Final = {
+    **dict.fromkeys(("mobile", "direct", "private_phone", "fax"), "phone"),
+    "line1": "number",
+    "country": "id",
+}
+"""Concept -> another that in one header with it says nothing more."""
+
 _PARTS: Final = re.compile(r"\s*[/,;&+|]\s*|\s(?:og|und|en|and|och|or)\s")
 
 
@@ -187,7 +207,7 @@ Words = Mapping[str, Meaning]
 
 def normal(header: str) -> str:
     """A header without case, accents, punctuation and marks such as `*`."""
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", header)
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", header)
     folded = (
         spaced.casefold().replace("ø", "o").replace("æ", "ae").replace("ß", "ss").replace("å", "a")
     )
@@ -239,6 +259,7 @@ def declared(schema: Schema) -> Words:
 
 def read(header: str, known: Words, own: Words) -> Reading:
     """What a header says, by the words that are known and the program's own."""
+    header = _SHOP_LANGUAGE.sub("", header)
     text = normal(header)
     if key(header) in own and key(header) not in known:
         return Reading(own[key(header)], 0.95, "the header is one of the program's own")
@@ -273,7 +294,7 @@ def _understand(text: str, known: Words, depth: int) -> tuple[Meaning, tuple[str
         return meaning, (), 1
     if depth == 0 or len(text) < 2:
         return None
-    if found := re.fullmatch(r"(.*?[a-z]) ?0?(\d)( .*)?", text):
+    if found := re.fullmatch(r"(.*[a-z]) ?0?(\d)( .*)?", text):
         before, number, after = found.group(1), found.group(2), found.group(3) or ""
         if inner := _understand(before + after, known, depth - 1):
             return inner[0], inner[1], int(number)
@@ -311,6 +332,13 @@ def _read_parts(header: str, text: str, known: Words) -> Reading | None:
                 with_field = [half for half in halves if half is not None]
                 break
     concepts = {meaning.concept for meaning in with_field}
+    for meaning in with_field:
+        # "Tel. (mob)" is a mobile, not a telephone and a mobile.
+        if concepts - {meaning.concept} and concepts <= {
+            meaning.concept,
+            _MERE.get(meaning.concept),
+        }:
+            return Reading(meaning, 0.9, "the header is known")
     if len(concepts) > 1:
         return Reading(None, 0.0, "the header names two things")
     if concepts and len(parts) > 1:

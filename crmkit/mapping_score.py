@@ -2,8 +2,8 @@
 
     python -m crmkit.mapping_score tests/data/headers --real ../shared/data
 
-A corpus is a folder of TOML files: `tuned/` and `held_out/` hold whole tables by language, `real.toml`
-the truth for files that others wrote. Right is a column on a field that its truth names, or left open
+A corpus is a folder of TOML files: `tuned/`, `held_out/` and `later/` hold whole tables by language,
+`real.toml` the truth for files that others wrote. Right is a column on a field that its truth names, or left open
 where the truth has none; wrong is any other field; open is a field that was not suggested.
 """
 
@@ -24,7 +24,7 @@ from crmkit.database import in_memory
 from crmkit.entities import SCHEMA
 from crmkit.errors import SourceError
 
-PARTS: Final = ("tuned", "held_out", "real")
+PARTS: Final = ("tuned", "held_out", "later", "real")
 _NONE: Final = "-"
 
 
@@ -33,7 +33,7 @@ class Table:
     """A table of the corpus.
 
     Attributes:
-        part: `tuned`, `held_out` or `real`.
+        part: `tuned`, `held_out`, `later` or `real`.
         kind: `contact`, `company`, `person`, `product`, or `other` for none of these.
         truth: Header -> the targets that are right, `-` for none; a header that is missing has none.
         path: The file.

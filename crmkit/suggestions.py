@@ -9,6 +9,7 @@ what else the file has (reference: source-formats.md section 6, superoffice-impo
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass, replace
 from typing import Final
@@ -51,11 +52,16 @@ _REACHES: Final = (
 )
 """What a person can have at work, at home and elsewhere."""
 
+_INVOICED: Final = {"postal", "main"}
+_NAMED: Final = ("company_name", "first_name", "last_name", "salutation", "department", "title")
+"""What an order's address says of its customer."""
+
 _AT: Final = {"work", "private", "visit", "postal", "main", "direct", "other"}
 _NAMES: Final = ("first_name", "last_name", "full_name")
 _OF_COMPANY: Final = frozenset(
     {
         "company_name",
+        "legal_name",
         "vat_number",
         "vat_number_abroad",
         "company_register",
@@ -67,6 +73,7 @@ _OF_COMPANY: Final = frozenset(
         "our_contact",
     }
 )
+_REGISTERS: Final = ("vat_number", "vat_number_abroad", "company_register")
 _OF_BOTH: Final = frozenset({"web", "category", "our_contact", "customer_number"})
 _OF_PERSON: Final = frozenset(
     {
@@ -145,7 +152,7 @@ class _File:
 
     @property
     def concepts(self) -> set[str]:
-        return {reading.concept for reading in self.readings.values()}
+        return _concepts(self.readings.values())
 
     def entity(self, meaning: Meaning, near: str) -> str:
         """Whose a bare word is; empty when nobody knows."""
@@ -159,6 +166,14 @@ class _File:
         if self.company == self.person:
             return wanted
         return "company" if self.company else "person"
+
+
+def _concepts(readings: Iterable[Reading]) -> set[str]:
+    """What some headers name. A company to which the invoice goes beside the row's own is another."""
+    readings = list(readings)
+    own = {r.concept for r in readings if not r.whose & _INVOICED}
+    names = {"company_name"} if "name" in own else set()
+    return own | {r.concept for r in readings} - (names - own)
 
 
 @dataclass(frozen=True)
@@ -298,10 +313,18 @@ class _Suggesting:
         concept, whose = meaning.concept, reading.whose
         if "nobody" in whose:
             return "", "it is about somebody or something else"
+        if concept == "number" and whose == {"direct"}:
+            return "person.direct", ""
         if whose & _AT and concept not in _REACHES:
-            return "", "not of what"
+            if not whose <= _INVOICED or concept not in _NAMED or self._named_twice(concept):
+                return "", "not of what"
+            # Of an address that has the only name in the file, the name is the record's.
+            reading = replace(reading, whose=frozenset())
+            whose = reading.whose
         if concept == "own":
             return self._own(column, meaning, near)
+        if concept == "id":
+            return "", "it may be the ID of another program"
         if concept == "name":
             return self._name(column, whose)
         if meaning.product:
@@ -359,10 +382,10 @@ class _Suggesting:
             after = self._columns[position + 1 : position + 2]
             is_job = any(file.readings[c.id].concept in ("title", "position") for c in after)
             return f"{'person' if is_job else near}.department"
-        if concept == "info" and file.company and file.person:
+        if concept in ("info", "no_mailing") and file.company and file.person:
             # Beside a mere “Contact” the row is the company's; beside first and last name the person's.
             persons = {"first_name", "last_name", "name"} & file.concepts
-            return "person.info" if persons else "company.info"
+            return meaning.target("person" if persons else "company")
         if concept in ("mobile", "direct") and not file.person:
             return "company.phone"
         return meaning.target(file.entity(meaning, near))
@@ -377,6 +400,15 @@ class _Suggesting:
         if known is not None and known.multiple:
             return target, ""
         return "", "it is the second of its kind"
+
+    def _named_twice(self, concept: str) -> bool:
+        """Whether several columns name a concept, or a bare “Name” may be what it names.
+
+        Whom the goods are sent to does not count: the customer is who pays.
+        """
+        alike = {concept, "name"} if concept == "company_name" else {concept}
+        found = [r for r in self._file.readings.values() if r.concept in alike]
+        return sum("visit" not in reading.whose for reading in found) > 1
 
     def _has(self, concept: str, *whose: str) -> bool:
         """Whether another column says of a concept that it is somebody's."""
@@ -450,8 +482,8 @@ class _Suggesting:
     def _about(self, readings: dict[str, Reading]) -> _File:
         """Whether the file has companies, persons or both."""
         sure = [r for r in readings.values() if r.meaning and "nobody" not in r.whose]
-        concepts = {reading.concept for reading in sure}
-        company = "company_name" in concepts
+        concepts = _concepts(sure)
+        company = bool(concepts & {"company_name", "legal_name"})
         person = any(name in concepts for name in (*_NAMES, "display_name"))
         for reading in sure:
             company |= "company" in reading.whose and reading.concept == "name"
@@ -459,6 +491,8 @@ class _Suggesting:
             if reading.concept == "own" and reading.meaning is not None:
                 company |= reading.meaning.company in ("company.name",)
                 person |= reading.meaning.person.removeprefix("person.") in _NAMES
+        # Only a company is in a register.
+        company |= any(r.concept in _REGISTERS for r in sure)
         for target in self._chosen():
             company |= target == "company.name"
             person |= target.removeprefix("person.") in _NAMES

@@ -41,6 +41,12 @@ def test_headers_are_compared_without_case_accents_and_marks(header: str, text: 
         ("Tel. arb.", "phone", {"work"}),
         ("Assistant's Phone", "phone", {"nobody"}),
         ("Mobile/Cell", "mobile", set()),
+        ("Tel. (mob)", "mobile", set()),
+        ("Straat + nummer", "line1", set()),
+        ("POAddressLine1", "line1", {"postal"}),
+        ("Default Address Company", "company_name", {"main"}),
+        ("Hauptadresse - PLZ", "zip_code", {"main"}),
+        ("Address 1: Country/Region", "country", {"main"}),
     ],
 )
 def test_words_around_a_known_one_say_whose_it_is(
@@ -49,6 +55,12 @@ def test_words_around_a_known_one_say_whose_it_is(
     found = read(header)
 
     assert (found.concept, found.whose) == (concept, whose)
+
+
+def test_the_language_of_a_web_shop_before_a_header_says_nothing() -> None:
+    known = headers.words(frozenset({"product"}))
+
+    assert headers.read("NL_Omschrijving", known, {}).concept == "product_description"
 
 
 @pytest.mark.parametrize("header", ["PLZ Ort", "Post nr/sted", "Postnr./By"])
@@ -66,7 +78,10 @@ def test_a_date_of_something_else_is_not_the_thing(header: str) -> None:
     assert meaning is None or not meaning.has_field
 
 
-@pytest.mark.parametrize(("header", "number"), [("Telefon 2", 2), ("E-mail 1", 1), ("adr3", 3)])
+@pytest.mark.parametrize(
+    ("header", "number"),
+    [("Telefon 2", 2), ("E-mail 1", 1), ("adr3", 3), ("Address 1: Street 2", 2)],
+)
 def test_a_number_in_a_header_is_told(header: str, number: int) -> None:
     found = read(header)
 

@@ -272,6 +272,65 @@ def test_the_crms_own_id_is_taken_from_our_export_only(tmp_path: Path) -> None:
     assert by_header(foreign)["Company ID"] == ""
 
 
+@pytest.mark.parametrize("header", ["Organization - ID", "Account ID", "Contact ID"])
+def test_an_id_of_another_program_is_left_open(header: str, tmp_path: Path) -> None:
+    columns = {header: ["1", "2"], "Company": ["Acme AS", "Brekke AS"], "Contact": ["Jo Moe", ""]}
+
+    assert by_header(write(tmp_path / "a.csv", columns))[header] == ""
+
+
+def test_an_orders_address_names_the_customer_where_nothing_else_does(tmp_path: Path) -> None:
+    columns = {
+        "billing_company": ["Acme AS"],
+        "billing_firstname": ["Jo"],
+        "billing_lastname": ["Moe"],
+        "shipping_lastname": ["Vik"],
+        "Invoice number": ["1001"],
+    }
+
+    assert by_header(write(tmp_path / "a.csv", columns)) == {
+        "billing_company": "company.name",
+        "billing_firstname": "person.first_name",
+        "billing_lastname": "person.last_name",
+        "shipping_lastname": "",
+        "Invoice number": "",
+    }
+
+
+def test_a_file_with_vat_numbers_has_companies(tmp_path: Path) -> None:
+    """Its web sites and streets are theirs, even where no column is known as their name."""
+    columns = {
+        "First name": ["Jo"],
+        "Last name": ["Moe"],
+        "VAT number": ["NO923609016MVA"],
+        "Website": ["www.acme.example"],
+        "Street": ["Storgata 1"],
+    }
+
+    found = by_header(write(tmp_path / "a.csv", columns))
+
+    assert (found["Website"], found["Street"]) == ("company.web", "company.postal.line1")
+
+
+def test_a_companys_second_name_does_not_hide_its_first(tmp_path: Path) -> None:
+    columns = {"Juridisk navn": ["Moe Invest AS"], "Navn": ["Moe AS"], "Telefon": ["22 12 34 56"]}
+
+    assert by_header(write(tmp_path / "a.csv", columns))["Navn"] == "company.name"
+
+
+def test_whom_the_invoice_goes_to_is_not_the_company(tmp_path: Path) -> None:
+    columns = {
+        "Naam": ["Acme BV"],
+        "Contactpersoon": ["Jo Vis"],
+        "Factuurrelatie": ["1002"],
+        "BTW nummer": ["NL004495445B01"],
+    }
+
+    found = by_header(write(tmp_path / "a.csv", columns))
+
+    assert (found["Naam"], found["Factuurrelatie"]) == ("company.name", "")
+
+
 def test_a_header_id_alone_is_left_open(tmp_path: Path) -> None:
     path = write(tmp_path / "x.csv", {"ID": ["1"], "Company": ["Acme"]})
 
