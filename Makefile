@@ -32,9 +32,10 @@ crash: setup
 	$(BIN)/python -m tests.crash --disks 3
 	$(BIN)/python -m tests.crash --together 8 --each 30 --kills 4
 
-# For so many seconds; what it finds is kept, and make fails.
+# For so many seconds; what it finds is kept, and make fails. Where atheris cannot be installed, it says so and goes on.
 fuzz: SECONDS ?= 60
 fuzz: setup
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[fuzz]" >/dev/null 2>&1 || true
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
 
 setup: $(VENV)/installed-dev
