@@ -342,10 +342,12 @@ def _decide(db: Database, matcher: Matcher, plan: Plan) -> tuple[str, ...]:
                     {parents}
                 )
             )
-            select *, {next} - 1 + row_number() over (order by record_no) as id
-            from decided where decision = 'new'
-            union all
-            select *, match_id as id from decided where decision <> 'new'
+            -- Numbered by themselves: sorting whole records for it is far more work.
+            select decided.*, coalesce({next} - 1 + numbered.number, decided.match_id) as id
+            from decided left join (
+                select record_no, row_number() over (order by record_no) as number
+                from decided where decision = 'new'
+            ) as numbered on numbered.record_no = decided.record_no
             """,
             match=matcher.table("match"),
             next=sql("(select next_id from crm.counter where table_id = {t})", t=matcher.entity.id),
