@@ -37,7 +37,10 @@ def has_ended(marked: str) -> bool:
     if found is None or found["host"] != _host():
         return False
     try:
-        started = psutil.Process(int(found["pid"])).create_time()
+        process = psutil.Process(int(found["pid"]))
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return True  # it has, and only its parent did not ask for its end yet
+        started = process.create_time()
     except psutil.NoSuchProcess:
         return True
     except psutil.Error:

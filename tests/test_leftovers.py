@@ -63,6 +63,27 @@ def test_a_number_that_another_process_got_since_has_ended() -> None:
     assert has_ended("-".join([*host, pid, str(int(started) - 3600)]))
 
 
+@pytest.mark.skipif(os.name != "posix", reason="ZOMBIES: only POSIX keeps what nobody asked for")
+def test_a_process_whose_parent_did_not_ask_for_its_end_has_ended() -> None:
+    """As of a server that starts others and does not look after them at once."""
+    code = (
+        "import sys; from crmkit.processes import mark; print(mark(), flush=True); sys.stdin.read()"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    marked = process.stdout.readline()
+    alive = not has_ended(marked)
+
+    process.kill()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+
+    assert alive
+    assert has_ended(marked)
+    process.communicate()
+
+
 def test_parts_of_dead_processes_go_and_those_of_living_ones_stay(workspace: Workspace) -> None:
     dead = of_a_dead_process(workspace.path / "exports" / "log.xlsx")
     alive = part_of(workspace.path / "exports" / "log.csv")
