@@ -1425,7 +1425,11 @@ class ImportSession:
             self.workspace.prune_backups()
             batch = self._find_batch()
         if batch is None:
-            raise PlanError("The batch is not in the CRM.", mend="Report this with the log.")
+            raise PlanError(
+                "The batch is not in the CRM any more.",
+                mend="Home says whether a backup was restored just now; if not, report this with the"
+                " log.",
+            )
         for tell in self._when_imported:
             tell()
         return batch
