@@ -256,16 +256,8 @@ def _rows(
 def _conditions(
     db: Database, table: str, mapping: Mapping, known: Words, country: str
 ) -> Iterator[Query]:
-    columns = [
-        column
-        for (column,) in db.rows(
-            sql(
-                "select column_name from duckdb_columns() where database_name = 'import'"
-                " and table_name = {t} and data_type = 'VARCHAR' order by column_index",
-                t=table,
-            )
-        )
-    ]
+    described = db.rows(sql("describe import.{t}", t=name(table)))
+    columns = [column for column, kind, *_ in described if kind == "VARCHAR"]
     for column in columns if known.emails else ():
         yield sql(
             "case when contains({c}, '@') then list_has_any({emails},"
