@@ -380,26 +380,15 @@ def _make_children_back(db: Database, child: Child, undone: _Undone) -> None:
         # As of most imports: there is nothing to look for among all records.
         db.run(sql("create or replace temp table {t} (id integer)", t=_temp(child, "back")))
         return
-    same = sql("true")
-    if child.form is not None:
-        value = name(crm.column(child.fields[0]))
-        same = sql("other.{v} is not distinct from record.{v}", v=value)
-    parts = [
+    # What comes back with its owner meets nobody there: nothing is added to a record that is removed.
+    with_owner = [
         sql(
-            """
-            select record.id from {t} as record
-            join ({homes}) as home on home.id = record.{owner}
-            where record.deleted_by_batch = {batch} and not exists (
-                from {t} as other where other.{owner} = record.{owner} and other.slot = record.slot
-                    and other.deleted_at is null and {same}
-                    and other.created_by_batch <> {batch}
-            )
-            """,
+            "select record.id from {t} as record join {back} as owner on owner.id = record.{owner}"
+            " where record.deleted_by_batch = {batch}",
             t=crm.table(child.id),
-            homes=_homes_sql(owner),
+            back=name(f"undo_{owner}_back"),
             owner=name(f"{owner}_id"),
             batch=undone.id,
-            same=same,
         )
         for owner in child.slots
     ]
@@ -407,7 +396,49 @@ def _make_children_back(db: Database, child: Child, undone: _Undone) -> None:
         sql(
             "create or replace temp table {t} as {parts}",
             t=_temp(child, "back"),
-            parts=join(" union all ", parts),
+            parts=join(" union all ", with_owner),
+        )
+    )
+    for owner in child.slots:
+        _bring_back_to(db, child, owner, undone)
+
+
+def _bring_back_to(db: Database, child: Child, owner: str, undone: _Undone) -> None:
+    """Add to `undo_<child>_back` what belongs to owners that stayed, and that have no such again."""
+    owner_id = name(f"{owner}_id")
+    db.run(
+        sql(
+            """
+            create or replace temp table undo_found as
+            select record.* from {t} as record join {owners} as owner on owner.id = record.{owner}
+            where record.deleted_by_batch = {batch} and owner.deleted_at is null
+            """,
+            t=crm.table(child.id),
+            owners=crm.table(owner),
+            owner=owner_id,
+            batch=undone.id,
+        )
+    )
+    if not db.value(sql("select exists (from undo_found)")):
+        return
+    same = sql("true")
+    if child.form is not None:
+        value = name(crm.column(child.fields[0]))
+        same = sql("other.{v} is not distinct from record.{v}", v=value)
+    db.run(
+        sql(
+            """
+            insert into {back} select record.id from undo_found as record where not exists (
+                from {t} as other where other.{owner} = record.{owner} and other.slot = record.slot
+                    and other.deleted_at is null and {same}
+                    and other.created_by_batch <> {batch}
+            )
+            """,
+            back=_temp(child, "back"),
+            t=crm.table(child.id),
+            owner=owner_id,
+            batch=undone.id,
+            same=same,
         )
     )
 
