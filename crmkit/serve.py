@@ -148,6 +148,14 @@ class Running:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+_PAGES: Final = (
+    "--VoilaExecutor.cell_error_instruction=Please reload the page. Your work is saved.",
+    # Seconds. On a busy machine what a cell shows comes long after its end; after 4 the page was
+    # shown without it, and was empty.
+    "--VoilaExecutor.iopub_timeout=120",
+)
+
+
 def dashboard_command(service: Service, port: int, folder: Path) -> list[str]:
     """The command that serves the dashboard.
 
@@ -176,7 +184,7 @@ def dashboard_command(service: Service, port: int, folder: Path) -> list[str]:
         "--show_tracebacks=False",
         f"--MappingKernelManager.cull_idle_timeout={_CULL_AFTER_SECONDS}",
         "--MappingKernelManager.cull_interval=60",
-        "--VoilaExecutor.cell_error_instruction=Please reload the page. Your work is saved.",
+        *_PAGES,
     ]
 
 
@@ -214,7 +222,7 @@ def team_command(service: Service, port: int, folder: Path) -> list[str]:
         f"--MappingKernelManager.cull_idle_timeout={_CULL_TEAM_AFTER_SECONDS}",
         "--MappingKernelManager.cull_connected=True",
         "--MappingKernelManager.cull_interval=60",
-        "--VoilaExecutor.cell_error_instruction=Please reload the page. Your work is saved.",
+        *_PAGES,
         *tls,
     ]
 
