@@ -19,6 +19,7 @@ from tests.crm_kit import silent
 from tests.hostile.corpus import FILES, MB, SECRET, TEXTS, Hostile
 
 _SECONDS = 20
+"""Of this process's own work, so that a busy machine does not count."""
 
 
 @pytest.mark.parametrize("hostile", FILES, ids=lambda hostile: hostile.name)
@@ -29,7 +30,7 @@ def test_a_hostile_file_is_refused_with_a_message_or_its_good_rows_land(
     hostile.write(path)
     # Whoever would follow a link has nobody to ask.
     monkeypatch.setattr(socket, "create_connection", _no_network)
-    started = time.monotonic()
+    started = time.process_time()
 
     with in_memory() as db:
         refusal = _refusal(db, path, hostile)
@@ -45,7 +46,7 @@ def test_a_hostile_file_is_refused_with_a_message_or_its_good_rows_land(
             assert refusal.where.startswith(path.name)
             assert refusal.mend
 
-    assert time.monotonic() - started < _SECONDS
+    assert time.process_time() - started < _SECONDS
     # Nothing was written beside it.
     assert [path] == list(tmp_path.iterdir())
 
