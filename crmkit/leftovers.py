@@ -50,6 +50,8 @@ def tidy_crm(crm_path: Path) -> None:
 def tidy_imports(folder: Path, committed: Collection[str]) -> None:
     """Bring each import into its one file; one that has no file to import, and that nobody uses, goes.
 
+    With it goes what was uploaded to it: its program was killed before it was read.
+
     Args:
         committed: Ids of the imports that are in the CRM.
     """
@@ -68,7 +70,7 @@ def tidy_imports(folder: Path, committed: Collection[str]) -> None:
             continue
         _remove(path.with_name(f"{path.name}.tmp"))
         if empty and import_id not in committed:
-            for found in folder.glob(f"{import_id}.*"):
+            for found in (*folder.glob(f"{import_id}.*"), folder.parent / "uploads" / import_id):
                 _remove(found)
     for path in folder.glob("*.duckdb.*"):
         if not path.with_name(path.name.rpartition(".duckdb.")[0] + ".duckdb").exists():

@@ -159,10 +159,13 @@ def test_a_servers_folder_goes_when_the_server_has_ended_too(
 def test_an_import_without_a_file_goes_with_its_process(workspace: Workspace, people: Path) -> None:
     code = (
         "import sys; from crmkit.workspace import Workspace\n"
-        "print(Workspace.open(sys.argv[1]).new_import().id)"
+        "session = Workspace.open(sys.argv[1]).new_import()\n"
+        "(session.upload_folder / 'people.csv').touch()\n"
+        "print(session.id)"
     )
     gone = in_another_process(code, str(workspace.path))
     mine = workspace.new_import()
+    (mine.upload_folder / "people.csv").touch()
     loaded = workspace.new_import()
     loaded.load(people)
 
@@ -171,6 +174,7 @@ def test_an_import_without_a_file_goes_with_its_process(workspace: Workspace, pe
     kept = {path.stem for path in (workspace.path / "imports").glob("*")}
     assert {mine.id, loaded.id} == kept
     assert gone not in kept
+    assert [mine.id] == [path.name for path in (workspace.path / "uploads").glob("*")]
 
 
 def test_an_import_that_is_worked_on_is_left_alone(workspace: Workspace, people: Path) -> None:
