@@ -732,7 +732,8 @@ class Workspace:
             SettingsError: There is no backup of this name.
             StorageError: It cannot be read, or the CRM is busy.
         """
-        return preview_restore(self.crm_path, self._backup_path(name), self._forgotten())
+        with self._kept(name) as copy:
+            return preview_restore(self.crm_path, copy, self._forgotten())
 
     def restore(
         self,
@@ -761,8 +762,8 @@ class Workspace:
         """
         self._cancelled.clear()
         progress = stoppable(progress, self._cancelled)
-        with in_turn(progress):
-            return self._restore(self._backup_path(name), revision, progress, back_up=back_up)
+        with in_turn(progress), self._kept(name) as copy:
+            return self._restore(copy, revision, progress, back_up=back_up)
 
     def _restore(
         self, copy: Path, revision: int | None, progress: Progress, *, back_up: bool
@@ -801,16 +802,30 @@ class Workspace:
     def _backup_folder(self) -> Path:
         return self.path / "backups"
 
+    @contextlib.contextmanager
+    def _kept(self, name: str) -> Iterator[Path]:
+        """A backup's file for a block; others may give it up meanwhile, and then there is no such one."""
+        path = self._backup_path(name)
+        try:
+            yield path
+        except StorageError as error:
+            if path.exists():
+                raise
+            raise self._no_such_backup(name) from error
+
     def _backup_path(self, name: str) -> Path:
         """The file of a backup that is listed: a name is never taken as a path."""
-        listed = [item.name for item in backups(self._backup_folder)]
-        if name not in listed:
-            raise SettingsError(
-                "There is no such backup.",
-                where=name[:80],
-                mend=f"Choose one of {', '.join(listed)}." if listed else "None was made yet.",
-            )
+        if name not in [item.name for item in backups(self._backup_folder)]:
+            raise self._no_such_backup(name)
         return self._backup_folder / name
+
+    def _no_such_backup(self, name: str) -> SettingsError:
+        listed = [item.name for item in backups(self._backup_folder)]
+        return SettingsError(
+            "There is no such backup.",
+            where=name[:80],
+            mend=f"Choose one of {', '.join(listed)}." if listed else "None was made yet.",
+        )
 
     def back_up(self, at: datetime, label: str) -> str:
         """Make a backup and give its name.

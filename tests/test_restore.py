@@ -192,6 +192,18 @@ def test_only_a_listed_backup_is_restored(workspace: Workspace, name: str) -> No
     assert before_beta(workspace) in raised.value.mend
 
 
+def test_a_backup_that_is_given_up_meanwhile_is_no_longer_listed(workspace: Workspace) -> None:
+    chosen = before_beta(workspace)
+
+    def give_up(_share: float, _text: str) -> None:
+        (workspace.path / "backups" / chosen).unlink(missing_ok=True)
+
+    with pytest.raises(SettingsError, match=r"no such backup.*Choose one of"):
+        workspace.restore(chosen, progress=give_up)
+
+    assert companies(workspace) == [(1, "Acme"), (2, "Beta")]
+
+
 def test_a_damaged_backup_is_refused(workspace: Workspace) -> None:
     name = before_beta(workspace)
     (workspace.path / "backups" / name).write_bytes(b"not a database" * 1000)
