@@ -86,7 +86,7 @@ def group_roots(db: Database, matcher: Matcher, persons: Matcher | None) -> None
     wanted = list(matcher.cells.of(matcher.entity))
     takes_person = matcher.cells.settings.no_company_name is NoCompanyName.USE_PERSON_NAME
     if persons is not None and takes_person:
-        _make_known_person(db, persons)
+        _make_known_person(db, persons, own)
         derived = sql(
             "case when {own} is null and known_person.row_no is null then {person} end",
             own=own,
@@ -353,9 +353,13 @@ def _guard(matcher: Matcher, value: Query, country: str = "cell.iso") -> Query:
     )
 
 
-def _make_known_person(db: Database, persons: Matcher) -> None:
-    """Rows without a company whose person is known: no company is made for them."""
-    if persons.action is Action.ADD or persons.within_parent:
+def _make_known_person(db: Database, persons: Matcher, company: Query) -> None:
+    """Rows without a company's name whose person is known: no company is made for them."""
+    if (
+        persons.action is Action.ADD
+        or persons.within_parent
+        or not db.value(sql("select exists (from cell where {c} is null)", c=company))
+    ):
         db.run(sql("create or replace temp table known_person (row_no integer)"))
         return
     key = transforms.name_key(name_of(persons)) if persons.key.within_parent else _key(persons)
@@ -365,13 +369,14 @@ def _make_known_person(db: Database, persons: Matcher) -> None:
             create or replace temp table known_person as
             select distinct row_no from (
                 select cell.row_no, {key} as key
-                from ({cells}) as cell
+                from cell
                 left join dialling on dialling.iso = coalesce(cell.iso, {country})
+                where {company} is null
             )
             where key in (select key from ({known}))
             """,
             key=key,
-            cells=cells_sql(persons.cells.of(persons.entity)),
+            company=company,
             country=persons.cells.preferences.country,
             known=known_keys_sql(persons),
         )

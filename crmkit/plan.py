@@ -584,15 +584,15 @@ def _make_records(db: Database, matcher: Matcher) -> None:
             select match.record_no, match.id, match.match_id, match.parent_record, match.row_count,
                 match.key, match.reason, match.action,
                 case match.decision
-                    when 'update' then case when changed.record_no is null then 'unchanged' else 'changed' end
+                    when 'update' then
+                        case when match.record_no in ({changed}) then 'changed' else 'unchanged' end
                     when 'skip' then 'skipped'
                     else match.decision end as status
             from {match} as match
-            left join ({changed}) as changed on changed.record_no = match.record_no
             """,
             record=matcher.table("record"),
             match=matcher.table("match"),
-            changed=join(" union ", changed),
+            changed=join(" union all ", changed),
         )
     )
 
