@@ -7,9 +7,12 @@ computer, as on a shared folder, nothing can be said, so what it made stays.
 from __future__ import annotations
 
 import functools
+import os
 import platform
 import re
+import signal
 import tempfile
+import threading
 import uuid
 from pathlib import Path
 from typing import Final
@@ -51,6 +54,20 @@ def has_ended(marked: str) -> bool:
 def hand_over(folder: Path, pid: int) -> None:
     """Say that a process started by this one works with a folder of this one, and may outlive it."""
     (folder / _HEIR).write_text(mark(pid), encoding="utf-8")
+
+
+def end_with_starter() -> None:
+    """End this process when the one that started it has ended, even killed.
+
+    Its standard input must be a pipe: the system closes it with the process that holds its other end.
+    """
+
+    def wait() -> None:
+        while os.read(0, 1):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def is_left(path: Path) -> bool:

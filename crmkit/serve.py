@@ -139,12 +139,12 @@ class Running:
 
     def stop(self) -> None:
         """End it, with its kernels."""
-        self.process.terminate()
-        try:
-            self.process.wait(15)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait(15)
+        with self.process:
+            self.process.terminate()
+            try:
+                self.process.wait(15)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -162,10 +162,7 @@ def dashboard_command(service: Service, port: int, folder: Path) -> list[str]:
     Kernels are always culled: a browser that crashes, or a page in a frame, does not end its own.
     """
     return [
-        sys.executable,
-        # Not -m: the program would hold these classes twice.
-        "-c",
-        "from crmkit.visitors import Server; Server.launch_instance()",
+        *_ended_with_us("from crmkit.visitors import Server; Server.launch_instance()"),
         str(_notebook(folder)),
         "--no-browser",
         "--Voila.ip=127.0.0.1",
@@ -199,10 +196,7 @@ def team_command(service: Service, port: int, folder: Path) -> list[str]:
     tls = [f"--TeamServer.certificate={team.certificate.resolve()}"] if team.certificate else []
     tls += [f"--TeamServer.key={team.key.resolve()}"] if team.key else []
     return [
-        sys.executable,
-        # Not -m: the program would hold these classes twice.
-        "-c",
-        "from crmkit.team import TeamServer; TeamServer.launch_instance()",
+        *_ended_with_us("from crmkit.team import TeamServer; TeamServer.launch_instance()"),
         str(_notebook(folder)),
         "--no-browser",
         f"--Voila.ip={team.listen}",
@@ -241,9 +235,7 @@ def lab_command(service: Service, port: int, folder: Path) -> list[str]:
             mend="Start from a whole clone of crmkit, installed with pip install -e.",
         )
     return [
-        sys.executable,
-        "-m",
-        "jupyterlab",
+        *_ended_with_us("from jupyterlab.labapp import main; main()"),
         "--no-browser",
         "--ServerApp.ip=127.0.0.1",
         f"--ServerApp.port={port}",
@@ -255,6 +247,12 @@ def lab_command(service: Service, port: int, folder: Path) -> list[str]:
         "--LabApp.expose_app_in_browser=True",
         *(["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []),
     ]
+
+
+def _ended_with_us(program: str) -> list[str]:
+    # Not -m: the program would hold our classes twice.
+    code = f"from crmkit.processes import end_with_starter; end_with_starter(); {program}"
+    return [sys.executable, "-c", code]
 
 
 Command = Callable[[Service, int, Path], list[str]]
@@ -282,7 +280,7 @@ def start(service: Service, command: Command, *, log: Path | None = None) -> Run
                 command(service, port, folder),
                 env=_environment(service, token, folder),
                 cwd=folder,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=sink,
                 stderr=subprocess.STDOUT,
                 **_on_its_own(),
@@ -292,8 +290,8 @@ def start(service: Service, command: Command, *, log: Path | None = None) -> Run
         try:
             _wait(running, service, port, output)
         except BaseException:
-            process.kill()
-            process.wait()
+            with process:
+                process.kill()
             raise
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 import sys
 import webbrowser
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from crmkit import serve
 from crmkit.errors import StorageError
 from crmkit.serve import Running, Service
+
+_SERVE_AND_WAIT = """
+import sys
+from pathlib import Path
+from crmkit import serve
+running = serve.start(serve.Service(workspace=Path(sys.argv[1])), getattr(serve, sys.argv[2]))
+print(running.process.pid, flush=True)
+running.process.wait()
+"""
 
 
 @pytest.fixture
@@ -77,3 +88,22 @@ def test_no_browser_is_opened_without_a_screen(monkeypatch: pytest.MonkeyPatch, 
 
     assert not serve.open_browser(running)
     assert [] == opened
+
+
+@pytest.mark.parametrize("command", ["dashboard_command", "lab_command"])
+def test_server_ends_with_who_started_it(command: str, tmp_path: Path):
+    """A killed program cannot stop its server, and nobody else would."""
+    starter = subprocess.Popen(
+        [sys.executable, "-c", _SERVE_AND_WAIT, str(tmp_path), command],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert starter.stdout is not None
+    server = psutil.Process(int(starter.stdout.readline()))
+    started = [server, *server.children(recursive=True)]
+    starter.kill()
+    starter.communicate()
+
+    _, alive = psutil.wait_procs(started, timeout=30)
+
+    assert not alive
