@@ -44,6 +44,10 @@ class CrmkitError(Exception):
         parts = (self.message, f"({self.where})" if self.where else "", self.mend)
         return " ".join(part for part in parts if part)
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows: the way through our code does not help to mend the cause."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class SourceError(CrmkitError):
     """A source cannot be read or recognised."""

@@ -68,6 +68,19 @@ def test_the_notebook_of_outlook_and_gmail_imports_from_both(
     assert ("outlook-contacts.jsonl", 3) == (outlook.source, outlook.written["person"]["new"])
 
 
+def test_a_notebook_shows_the_message_of_what_is_wrong_and_not_our_code(tmp_path: Path) -> None:
+    code = "from crmkit.workspace import Workspace\nWorkspace.open('no-such-folder')"
+    cell = nbformat.v4.new_code_cell(code, metadata={"tags": ["raises-exception"]})
+    notebook = nbformat.read(NOTEBOOKS / "guided-import.ipynb", as_version=4)
+    notebook.cells = [cell]
+
+    execute(notebook, tmp_path / "workspace")
+
+    (shown,) = cell.outputs[0].traceback
+    assert shown.startswith("UnreadableError: This workspace file does not exist.")
+    assert "no-such-folder" in shown
+
+
 def sign_in(notebook: nbformat.NotebookNode, service: GoogleService) -> None:
     """Open the address that the notebook prints, as soon as it does."""
     (cell,) = (cell for cell in notebook.cells if cell.id == "gmail-sign-in")
