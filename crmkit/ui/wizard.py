@@ -151,6 +151,8 @@ class Wizard:
         self._screen.children = [result.widget]
 
     def _move(self, by: int) -> None:
+        if not self._step:
+            return  # a click on a slow machine that came after the one on Home
         position = STEPS.index(self._step) + by
         if 0 <= position < len(STEPS):
             self.desk.message.clear()
