@@ -5,9 +5,12 @@ Rows are staged directly, so that a test shows only the cells that its rule is a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +23,31 @@ from crmkit.mapping import ColumnMapping, Mapping
 from crmkit.plan import Balance, Plan, balance, make_plan
 from crmkit.settings import Settings
 from crmkit.sql import Query, join, name, sql
+from crmkit.workspace import Workspace
 
 Row = dict[str, str | None]
 
 
 def silent(fraction: float, text: str) -> None:
     del fraction, text
+
+
+@cache
+def empty_crm(preferences: Preferences) -> bytes:
+    """The file of an empty CRM. It is made once: making it takes as long as a small import."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "crm.duckdb"
+        with in_memory() as db, db.attached(path, "crm", read_only=False):
+            crm.create(db, preferences=preferences)
+        return path.read_bytes()
+
+
+def new_workspace(path: Path, *, preferences: Preferences | None = None) -> Workspace:
+    """What `Workspace.create` makes, with a copy of an empty CRM."""
+    workspace = Workspace(path)
+    workspace._make_folders()
+    workspace.crm_path.write_bytes(empty_crm(preferences or Preferences()))
+    return workspace
 
 
 def mapping_of(targets: Sequence[str]) -> Mapping:
@@ -96,8 +118,7 @@ class Kit:
 
     def __post_init__(self) -> None:
         self.path = self.folder / "crm.duckdb"
-        with in_memory() as db, db.attached(self.path, "crm", read_only=False):
-            crm.create(db, preferences=self.preferences)
+        self.path.write_bytes(empty_crm(self.preferences))
 
     def load(
         self,
@@ -107,8 +128,13 @@ class Kit:
         left_out: Sequence[int] = (),
         write: bool = True,
         mapping: Mapping | None = None,
+        detailed: Sequence[int] = (),
     ) -> Outcome:
-        """Plan an import of some rows and, unless told not to, commit it."""
+        """Plan an import of some rows and, unless told not to, commit it.
+
+        Args:
+            detailed: The rows of which the outcome has the details.
+        """
         targets = list(dict.fromkeys(target for row in rows for target in row))
         chosen = mapping or mapping_of(targets)
         settings = settings or Settings()
@@ -123,23 +149,26 @@ class Kit:
                     preferences=crm.load_preferences(db),
                     progress=silent,
                 )
-            outcome = _outcome(db, plan)
+            outcome = _outcome(db, plan, detailed)
             if write:
                 with db.attached(self.path, "crm", read_only=False):
                     self.batches = commit(db, plan, _header(len(rows)), progress=silent)
         return outcome
 
+    @contextmanager
+    def reading(self) -> Iterator[Database]:
+        """The CRM, attached as `crm`, for the length of a block."""
+        with in_memory() as db, db.attached(self.path, "crm", read_only=True):
+            yield db
+
     def records(self, entity: str) -> list[dict[str, Any]]:
         """All records of an entity as a person reads them, by id."""
-        with in_memory() as db, db.attached(self.path, "crm", read_only=True):
-            schema = crm.load_schema(db)
-            found = schema.entity(entity)
-            query = crm.record_sql(found, found.stored)
-            return db.records(sql("select * from ({q}) order by id", q=query))
+        with self.reading() as db:
+            return records_of(db, entity)
 
     def children(self, child: str, owner: str) -> list[tuple[Any, ...]]:
         """Owner's id, slot and value of a child's records, in the order of the screen."""
-        with in_memory() as db, db.attached(self.path, "crm", read_only=True):
+        with self.reading() as db:
             return db.rows(
                 sql(
                     "select {owner}, slot, value from {t} where {owner} is not null"
@@ -156,11 +185,18 @@ class Kit:
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """The rows of a test's own query."""
-        with in_memory() as db, db.attached(self.path, "crm", read_only=True):
+        with self.reading() as db:
             return db.rows(Query((query,)))
 
 
-def _outcome(db: Database, plan: Plan) -> Outcome:
+def records_of(db: Database, entity: str) -> list[dict[str, Any]]:
+    """All records of an entity in the attached CRM, by id."""
+    found = crm.load_schema(db).entity(entity)
+    query = crm.record_sql(found, found.stored)
+    return db.records(sql("select * from ({q}) order by id", q=query))
+
+
+def _outcome(db: Database, plan: Plan, detailed: Sequence[int]) -> Outcome:
     balances = {item.entity: item for item in balance(db, plan.entities)}
     records = {
         entity.id: db.records(
@@ -170,7 +206,7 @@ def _outcome(db: Database, plan: Plan) -> Outcome:
     }
     rows = db.records(sql("select * from plan_row order by row_no"))
     issues = db.records(sql("select * from issue order by row_no, target, code"))
-    details = {row["row_no"]: preview.row_detail(db, plan, row["row_no"]) for row in rows[:50]}
+    details = {row_no: preview.row_detail(db, plan, row_no) for row_no in detailed}
     return Outcome(plan, balances, records, rows, issues, details)
 
 

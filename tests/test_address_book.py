@@ -13,11 +13,12 @@ from crmkit.crm import Preferences
 from crmkit.samples import SAMPLES
 from crmkit.staging import StagedTable
 from crmkit.workspace import Workspace
+from tests.crm_kit import new_workspace
 
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
-    return Workspace.create(tmp_path / "workspace", preferences=Preferences(country="NO"))
+    return new_workspace(tmp_path / "workspace", preferences=Preferences(country="NO"))
 
 
 def imported(workspace: Workspace, path: Path) -> StagedTable:

@@ -14,13 +14,14 @@ from crmkit.errors import BackupError, CancelledError, StalePlanError
 from crmkit.processes import mark
 from crmkit.session import ImportSession
 from crmkit.workspace import Workspace
+from tests.crm_kit import new_workspace
 
 AT = datetime(2026, 1, 2, 3, 4, 5)
 
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
-    return Workspace.create(tmp_path / "workspace")
+    return new_workspace(tmp_path / "workspace")
 
 
 def ready(workspace: Workspace, *names: str) -> ImportSession:
@@ -98,7 +99,7 @@ def test_a_copy_that_holds_something_else_is_refused(
 ) -> None:
     """A disk that writes something else than it was given."""
     session = ready(workspace, "Acme")
-    other = Workspace.create(workspace.path.parent / "other")
+    other = new_workspace(workspace.path.parent / "other")
     ready(other, "Beta").commit()
     copyfile = __import__("shutil").copyfile
     monkeypatch.setattr("shutil.copyfile", lambda _, target: copyfile(other.crm_path, target))

@@ -21,7 +21,7 @@ from crmkit.sources import SourceKind
 from crmkit.staging import StagedTable, rejected_rows
 from crmkit.workspace import Workspace
 from tests.audit_files import DUTCH, INVOICE, POLISH, PORTUGUESE, invoices, write
-from tests.crm_kit import silent
+from tests.crm_kit import new_workspace, silent
 from tests.landing import land, rows
 from tests.test_sources import REAL, real_files
 
@@ -31,7 +31,7 @@ CATALOGUE = SAMPLES / "catalogue.xml"
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
-    return Workspace.create(tmp_path / "workspace", preferences=Preferences(country="NO"))
+    return new_workspace(tmp_path / "workspace", preferences=Preferences(country="NO"))
 
 
 def table(db: Database, path: Path, sheet: str | None = None) -> tuple[StagedTable, list[Any]]:

@@ -14,6 +14,7 @@ from crmkit.preview import RowFilter
 from crmkit.session import ImportSession
 from crmkit.settings import Action, ChildAction, Settings
 from crmkit.workspace import Workspace
+from tests.crm_kit import new_workspace
 
 HEADERS = (
     "Company name",
@@ -28,7 +29,7 @@ HEADERS = (
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
-    return Workspace.create(tmp_path / "workspace")
+    return new_workspace(tmp_path / "workspace")
 
 
 def loaded(

@@ -24,6 +24,7 @@ from crmkit.settings import (
     Write,
 )
 from crmkit.workspace import Workspace
+from tests.crm_kit import new_workspace
 
 HEADERS = ["Company", "Nr", "City", "Class", "First name", "Last name", "value", "c2"]
 ROWS = [
@@ -46,7 +47,7 @@ def loaded(workspace: Workspace, path: Path) -> ImportSession:
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    return Workspace.create(tmp_path_factory.mktemp("descriptions") / "workspace")
+    return new_workspace(tmp_path_factory.mktemp("descriptions") / "workspace")
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from crmkit.session import ImportSession
 from crmkit.settings import Action, FieldRule, Rule, Settings, UnknownItem
 from crmkit.steps import Expression, Phone, Trim
 from crmkit.workspace import Workspace
+from tests.crm_kit import new_workspace
 from tests.test_descriptions import loaded, write
 
 NAMES = ["Acme AS", "Beta BV", "Gamma AB", "Delta AS", "Epsilon GmbH", "Zeta ApS"]
@@ -40,7 +41,7 @@ def table(path: Path, columns: dict[str, list[str]], delimiter: str = ",") -> Pa
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
-    return Workspace.create(tmp_path / "workspace")
+    return new_workspace(tmp_path / "workspace")
 
 
 @pytest.fixture
@@ -259,7 +260,7 @@ def test_fields_and_settings_that_are_not_here_are_told(
     )
     saved.settings = saved.settings.with_field("company.region", FieldRule(blank_clears=True))
     path = saved.save_description("Monthly", overwrite=True).path
-    other = loaded(Workspace.create(tmp_path / "other"), saved.source_path)
+    other = loaded(new_workspace(tmp_path / "other"), saved.source_path)
 
     drift = other.apply_description(path)
 
@@ -332,7 +333,7 @@ def test_a_price_list_is_found_by_its_name(tmp_path: Path, workspace: Workspace)
     session.price_list = workspace.add_price_list(name="Standard", currency="NOK")
     session.load(path)
     saved = session.save_description("Products").path
-    other = Workspace.create(tmp_path / "other")
+    other = new_workspace(tmp_path / "other")
     other.add_price_list(name="First", currency="EUR")
     wanted = other.add_price_list(name="standard", currency="NOK")
     again = loaded(other, path)

@@ -25,6 +25,7 @@ from crmkit.errors import CrmkitError, SettingsError, SourceError
 from crmkit.plan import Status
 from crmkit.session import ImportSession
 from crmkit.workspace import Workspace
+from tests.crm_kit import new_workspace
 from tests.erp_servers import PASSWORD, Server
 
 ODOO = """
@@ -170,7 +171,7 @@ Make = Callable[[str], str]
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
-    return Workspace.create(tmp_path / "workspace")
+    return new_workspace(tmp_path / "workspace")
 
 
 @pytest.fixture

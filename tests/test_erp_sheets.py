@@ -14,6 +14,7 @@ from crmkit.database import Database
 from crmkit.samples import SAMPLES
 from crmkit.staging import StagedTable
 from crmkit.workspace import Workspace
+from tests.crm_kit import new_workspace
 from tests.landing import land, rows
 
 BOOK = SAMPLES / "erp-workbook.xlsx"
@@ -21,7 +22,7 @@ BOOK = SAMPLES / "erp-workbook.xlsx"
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
-    return Workspace.create(tmp_path / "workspace", preferences=Preferences(country="NO"))
+    return new_workspace(tmp_path / "workspace", preferences=Preferences(country="NO"))
 
 
 def table(db: Database, path: Path, sheet: str | None = None) -> tuple[StagedTable, list[Any]]:

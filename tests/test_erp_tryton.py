@@ -16,6 +16,7 @@ from crmkit.errors import CancelledError, CrmkitError, PasswordError, SourceErro
 from crmkit.jobs import Exit, Job
 from crmkit.session import ImportSession
 from crmkit.workspace import Workspace
+from tests.crm_kit import new_workspace
 from tests.erp_servers import PASSWORD, SQLITE, Server, Tryton
 from tests.keyrings import MemoryKeyring
 
@@ -27,7 +28,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
-    return Workspace.create(tmp_path / "workspace")
+    return new_workspace(tmp_path / "workspace")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -10,13 +10,14 @@ from crmkit.entities import COMPANY, PERSON
 from crmkit.session import ImportSession
 from crmkit.settings import Action
 from crmkit.workspace import Workspace
+from tests.crm_kit import new_workspace
 
 HEADERS = "Company ERP key,Company name,Person ERP key,Person first name,Person last name\n"
 
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
-    return Workspace.create(tmp_path / "workspace")
+    return new_workspace(tmp_path / "workspace")
 
 
 def load(workspace: Workspace, rows: str, *, keyed: bool = True) -> ImportSession:

@@ -19,6 +19,7 @@ from crmkit.session import ImportSession
 from crmkit.settings import Action, Settings
 from crmkit.undo import KeptReason
 from crmkit.workspace import Workspace
+from tests.crm_kit import new_workspace
 
 HEADERS = ["Company name", "First name", "Last name", "E-mail", "Mobile phone"]
 QUIRINA = ["Acme AS", "Quirina", "Zwartveen", "quirina@acme.example", "+47 481 22 333"]
@@ -29,7 +30,7 @@ WORDS = ["Quirina", "Zwartveen", "quirina@acme.example", "48122333"]
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace with two persons of one company, which is batch 1."""
-    workspace = Workspace.create(tmp_path_factory.mktemp("made") / "workspace")
+    workspace = new_workspace(tmp_path_factory.mktemp("made") / "workspace")
     imported(workspace, [QUIRINA, BO])
     return workspace.path
 
@@ -42,7 +43,7 @@ def workspace(made: Path, tmp_path: Path) -> Workspace:
 
 @pytest.fixture
 def empty(tmp_path: Path) -> Workspace:
-    return Workspace.create(tmp_path / "empty")
+    return new_workspace(tmp_path / "empty")
 
 
 def write(path: Path, rows: list[list[str]]) -> Path:

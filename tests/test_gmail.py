@@ -16,6 +16,7 @@ from crmkit.accounts.gmail import Gmail
 from crmkit.crm import Preferences
 from crmkit.errors import CancelledError, SettingsError, SignInError, SourceError
 from crmkit.workspace import Workspace
+from tests.crm_kit import new_workspace
 from tests.google_service import CLIENT, GoogleService, error, person
 from tests.keyrings import MemoryKeyring
 
@@ -27,7 +28,7 @@ def service(google_service: GoogleService) -> GoogleService:
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
-    return Workspace.create(tmp_path / "workspace", preferences=Preferences(country="NO"))
+    return new_workspace(tmp_path / "workspace", preferences=Preferences(country="NO"))
 
 
 class Browser:

@@ -18,6 +18,7 @@ from crmkit.errors import SettingsError
 from crmkit.settings import Action, ChildAction, Settings
 from crmkit.sql import sql
 from crmkit.workspace import Workspace
+from tests.crm_kit import new_workspace
 
 START = "Company name,Department,City,Phone\nAcme,IT,Oslo,22334455\nAcme,IT,Oslo,22334455\n"
 UPDATE = "Company name,Department,City,Phone\nBeta,,,\nAcme,Law,Bergen,22334466\n"
@@ -26,7 +27,7 @@ UPDATE = "Company name,Department,City,Phone\nBeta,,,\nAcme,Law,Bergen,22334466\
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     """Acme was added from rows 2 and 3, then changed in row 3 of another file."""
-    made = Workspace.create(tmp_path / "workspace")
+    made = new_workspace(tmp_path / "workspace")
     imported(made, "start.csv", START)
     imported(
         made,

@@ -18,6 +18,7 @@ from crmkit.entities import COMPANY
 from crmkit.jobs import Exit
 from crmkit.settings import Action, Settings
 from crmkit.workspace import Workspace
+from tests.crm_kit import new_workspace
 
 ROOT = Path(__file__).resolve().parents[1]
 HEADERS = ("Company", "Number", "City", "Employees")
@@ -39,7 +40,7 @@ def book(path: Path, rows: list[tuple[str, ...]], headers: tuple[str, ...] = HEA
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     """A workspace where a list was imported by hand, and its description saved."""
-    workspace = Workspace.create(tmp_path / "my-customer")
+    workspace = new_workspace(tmp_path / "my-customer")
     session = workspace.new_import()
     session.load(book(tmp_path / "january.xlsx", ROWS))
     for column, target in (("c1", "company.name"), ("c2", "company.number")):

@@ -15,11 +15,12 @@ from crmkit.errors import InUseError
 from crmkit.processes import has_ended, mark, part_of, spill_folder
 from crmkit.session import ImportSession
 from crmkit.workspace import Workspace
+from tests.crm_kit import new_workspace
 
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
-    return Workspace.create(tmp_path / "workspace")
+    return new_workspace(tmp_path / "workspace")
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from crmkit.errors import SettingsError
 from crmkit.session import ImportSession
 from crmkit.sql import Query, sql
 from crmkit.ui.handling import Handler, Notice, keep_log
-from crmkit.workspace import Workspace
+from tests.crm_kit import new_workspace
 
 MARK = "Quirina-Zwartveen"
 
@@ -128,7 +128,7 @@ def test_a_job_on_a_marked_file_that_breaks_leaves_no_mark(
     log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """DuckDB itself fails in the middle of a job, over a cell of the file."""
-    workspace = Workspace.create(tmp_path / "workspace")
+    workspace = new_workspace(tmp_path / "workspace")
     path = tmp_path / "people.csv"
     path.write_text(f"Company name,Last name\nAcme,{MARK}\n", encoding="utf-8")
     session = workspace.new_import()

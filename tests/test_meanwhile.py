@@ -14,6 +14,7 @@ from crmkit.meanwhile import Meanwhile
 from crmkit.session import ImportSession
 from crmkit.settings import Action, Settings
 from crmkit.workspace import Workspace
+from tests.crm_kit import new_workspace
 
 HEADER = "Company name,Number,City,Telephone\n"
 
@@ -21,7 +22,7 @@ HEADER = "Company name,Number,City,Telephone\n"
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     """A workspace with three companies."""
-    workspace = Workspace.create(tmp_path / "workspace")
+    workspace = new_workspace(tmp_path / "workspace")
     previewed(workspace, "Acme,1,Oslo,\nBeta,2,Bergen,\nGamma,3,Moss,\n").commit()
     return workspace
 

@@ -16,6 +16,7 @@ from crmkit.errors import CancelledError, SettingsError, SignInError, SourceErro
 from crmkit.session import ImportSession
 from crmkit.settings import Action
 from crmkit.workspace import Workspace
+from tests.crm_kit import new_workspace
 from tests.keyrings import MemoryKeyring
 from tests.outlook_service import CLIENT, OutlookService, people, person
 from tests.services import Answer
@@ -28,7 +29,7 @@ def service(outlook_service: OutlookService) -> OutlookService:
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
-    return Workspace.create(tmp_path / "workspace", preferences=Preferences(country="NO"))
+    return new_workspace(tmp_path / "workspace", preferences=Preferences(country="NO"))
 
 
 def signed_in(app: OutlookApp | None = None) -> Outlook:

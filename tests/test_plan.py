@@ -100,7 +100,9 @@ def test_vat_numbers_match_without_punctuation_and_prefix(kit: Kit, stored: str,
     """VAT numbers are compared without punctuation, with or without the country's prefix."""
     kit.load([{NAME: "Acme", VAT: stored}])
 
-    outcome = kit.load([{NAME: "Other name", VAT: said}], company(Action.MERGE, "vat_number"))
+    outcome = kit.load(
+        [{NAME: "Other name", VAT: said}], company(Action.MERGE, "vat_number"), detailed=[2]
+    )
 
     assert outcome.counts("company") == {"unchanged": 1}
     assert f"Matched on VAT number {said}" in outcome.details[2][0].match_reason
@@ -184,7 +186,7 @@ def test_an_ambiguous_match_is_held_back_with_its_candidates_and_persons(kit: Ki
     kit.load([{NAME: "Acme AS"}], company(Action.ADD))
     kit.load([{NAME: "ACME as"}], company(Action.ADD))
 
-    outcome = kit.load([ANN])
+    outcome = kit.load([ANN], detailed=[2])
 
     assert outcome.counts("company") == {"held_back": 1}
     assert outcome.reasons("person") == {2: "parent_held_back"}
@@ -196,7 +198,9 @@ def test_an_ambiguous_match_is_held_back_with_its_candidates_and_persons(kit: Ki
 def test_an_empty_match_cell_makes_a_new_record_and_says_so(kit: Kit) -> None:
     """A row whose match cell is empty is new, and says so."""
     outcome = kit.load(
-        [{NAME: "Acme", VAT: ""}, {NAME: "Beta", VAT: "1"}], company(Action.MERGE, "vat_number")
+        [{NAME: "Acme", VAT: ""}, {NAME: "Beta", VAT: "1"}],
+        company(Action.MERGE, "vat_number"),
+        detailed=[2],
     )
 
     assert outcome.reasons("company") == {2: "key_empty", 3: "not_found"}

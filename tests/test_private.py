@@ -23,6 +23,7 @@ from crmkit.session import ImportSession
 from crmkit.settings import Action
 from crmkit.ui.handling import Handler, keep_log
 from crmkit.workspace import Workspace
+from tests.crm_kit import new_workspace
 from tests.test_spreadsheet import book, protect
 
 DAY = 86_400
@@ -30,7 +31,7 @@ DAY = 86_400
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
-    return Workspace.create(tmp_path / "workspace")
+    return new_workspace(tmp_path / "workspace")
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from crmkit.session import ImportSession
 from crmkit.settings import Action, NumberFormat, Settings, UnknownItem
 from crmkit.sql import sql
 from crmkit.workspace import Workspace
-from tests.crm_kit import Kit, Row
+from tests.crm_kit import Kit, Row, new_workspace
 from tests.test_sources import REAL, real_files
 
 NAME, CODE, ERP, PRICE, COST, VAT, CATEGORY = (
@@ -85,7 +85,7 @@ def test_a_file_holds_one_subject() -> None:
 def test_a_product_is_found_by_the_match_key(kit: Kit, key: str, same: Row, other: Row) -> None:
     kit.load([DESK], into())
 
-    outcome = kit.load([{**same, COST: "60"}, other], into(key=key))
+    outcome = kit.load([{**same, COST: "60"}, other], into(key=key), detailed=[3])
 
     assert outcome.counts("product") == {"changed": 1, "new": 1}
     assert outcome.statuses("product") == {2: "changed", 3: "new"}
@@ -321,7 +321,7 @@ def test_vat_is_a_percentage_with_or_without_its_sign(kit: Kit, text: str) -> No
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
-    return Workspace.create(tmp_path / "workspace")
+    return new_workspace(tmp_path / "workspace")
 
 
 def loaded(workspace: Workspace, path: Path) -> ImportSession:

@@ -9,11 +9,12 @@ import pytest
 
 from crmkit.session import ImportSession
 from crmkit.workspace import Workspace
+from tests.crm_kit import new_workspace
 
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
-    return Workspace.create(tmp_path / "workspace")
+    return new_workspace(tmp_path / "workspace")
 
 
 def loaded(workspace: Workspace, path: Path, headers: list[str], row: list[str]) -> ImportSession:

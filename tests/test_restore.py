@@ -20,6 +20,7 @@ from crmkit.database import opened
 from crmkit.errors import CancelledError, SettingsError, StalePlanError, StorageError
 from crmkit.sql import sql
 from crmkit.workspace import Workspace
+from tests.crm_kit import new_workspace
 from tests.test_backup import files, ready
 
 posix = pytest.mark.skipif(os.name != "posix", reason="kills itself by signal and forks")
@@ -28,7 +29,7 @@ posix = pytest.mark.skipif(os.name != "posix", reason="kills itself by signal an
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     """Acme is in the oldest backup but one, Beta came later."""
-    made = Workspace.create(tmp_path / "workspace")
+    made = new_workspace(tmp_path / "workspace")
     ready(made, "Acme").commit()
     ready(made, "Beta").commit()
     return made
@@ -92,7 +93,7 @@ def test_a_preview_of_the_later_crm_is_refused(workspace: Workspace) -> None:
 
 
 def test_a_preview_of_the_crm_that_was_backed_up_is_refused_too(tmp_path: Path) -> None:
-    workspace = Workspace.create(tmp_path / "workspace")
+    workspace = new_workspace(tmp_path / "workspace")
     waiting = ready(workspace, "Gamma")
     ready(workspace, "Acme").commit()
 

@@ -18,11 +18,12 @@ from crmkit.selections import Combination, Selection
 from crmkit.session import ImportSession
 from crmkit.settings import Action, Settings
 from crmkit.workspace import Workspace
+from tests.crm_kit import new_workspace
 
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
-    return Workspace.create(
+    return new_workspace(
         tmp_path / "workspace", preferences=Preferences(mandatory_company=False, country="")
     )
 

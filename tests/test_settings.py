@@ -330,7 +330,7 @@ def test_every_list_takes_every_option(tmp_path: Path, list_id: str, unknown: Un
     kit.load([row], settings)
     before = kit.rows(f"select count(*) from crm.list_item where list = '{list_id}'")[0][0]
 
-    outcome = kit.load([{**row, target: "Unheard of"}], settings)
+    outcome = kit.load([{**row, target: "Unheard of"}], settings, detailed=[2])
 
     items = kit.rows(f"select name from crm.list_item where list = '{list_id}' order by id")
     adds = unknown is UnknownItem.ADD

@@ -24,8 +24,7 @@ from crmkit.limits import Limits
 from crmkit.sources import spreadsheet
 from crmkit.sql import sql
 from crmkit.staging import NOTE_BELOW, StagedTable
-from crmkit.workspace import Workspace
-from tests.crm_kit import silent
+from tests.crm_kit import new_workspace, silent
 from tests.landing import land, rows
 from tests.test_sources import REAL, expected, real_files
 from tests.xlsb_files import Cell, xlsb
@@ -201,7 +200,7 @@ def test_two_rows_of_words_are_headers_and_a_record(db: Database, tmp_path: Path
 
 def test_the_rows_of_the_headers_can_be_said(tmp_path: Path) -> None:
     path = book(tmp_path / "x.xlsx", ["Firm", "Home"], ["Name", "City"], ["Acme", "Oslo"])
-    session = Workspace.create(tmp_path / "workspace").new_import()
+    session = new_workspace(tmp_path / "workspace").new_import()
 
     staged = session.load(path, header_row=2, header_rows=2)
 
@@ -287,7 +286,7 @@ def test_a_last_record_with_few_cells_is_a_record(
 
 def test_rows_that_look_like_notes_can_be_read(tmp_path: Path) -> None:
     path = book(tmp_path / "x.xlsx", ["Name", "City"], *[["Acme", "Oslo"]] * 3, ["Total"])
-    session = Workspace.create(tmp_path / "workspace").new_import()
+    session = new_workspace(tmp_path / "workspace").new_import()
 
     assert 1 == session.load(path).rejected
     assert (4, 0) == (session.load(path, keep_notes=True).row_count, session.staged.rejected)
@@ -659,7 +658,7 @@ def test_a_protected_workbook_opens_with_its_password(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     path = protect(book(tmp_path / "x.xlsx", ["Name"], ["Acme"]), "sés@m open")
-    workspace = Workspace.create(tmp_path / "workspace")
+    workspace = new_workspace(tmp_path / "workspace")
     session = workspace.new_import()
 
     with pytest.raises(PasswordError, match="protected with a password"):
@@ -684,7 +683,7 @@ XLS_PASSWORD = "sesam open"
 
 
 def test_an_old_protected_workbook_opens_with_its_password(tmp_path: Path) -> None:
-    session = Workspace.create(tmp_path / "workspace").new_import()
+    session = new_workspace(tmp_path / "workspace").new_import()
 
     with pytest.raises(PasswordError, match="protected with a password"):
         session.load(LOCKED_XLS)

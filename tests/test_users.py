@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from crmkit.cli import app
 from crmkit.errors import SettingsError, StorageError
 from crmkit.users import add_user, is_right, read_users, remove_user
-from crmkit.workspace import Workspace
+from tests.crm_kit import new_workspace
 
 PASSWORD = "correct horse 7"
 
@@ -80,7 +80,7 @@ def test_nothing_is_served_without_users(tmp_path: Path) -> None:
 
 
 def test_what_is_opened_is_said_first(tmp_path: Path) -> None:
-    workspace = Workspace.create(tmp_path / "workspace")
+    workspace = new_workspace(tmp_path / "workspace")
     add_user(tmp_path / "users.json", "ann", PASSWORD)
     arguments = ["--listen", "0.0.0.0", "--users", str(tmp_path / "users.json")]
 

@@ -31,11 +31,12 @@ from crmkit.session import ImportSession
 from crmkit.settings import Action, NoCompanyName, Settings
 from crmkit.sql import sql
 from crmkit.workspace import Workspace
+from tests.crm_kit import new_workspace
 
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
-    return Workspace.create(
+    return new_workspace(
         tmp_path / "workspace", preferences=Preferences(default_category="Prospect")
     )
 

@@ -12,8 +12,8 @@ from crmkit.crm import Preferences
 from crmkit.database import Database
 from crmkit.errors import SourceError
 from crmkit.sources import SourceKind
-from crmkit.workspace import Workspace
 from tests.audit_files import write
+from tests.crm_kit import new_workspace
 from tests.landing import land, rows
 
 CARDS = """<?xml version="1.0" encoding="UTF-8"?>
@@ -96,7 +96,7 @@ def test_contacts_are_known_by_content(tmp_path: Path) -> None:
 
 
 def test_contacts_are_imported_as_they_come(tmp_path: Path) -> None:
-    workspace = Workspace.create(tmp_path / "workspace", preferences=Preferences(country="NO"))
+    workspace = new_workspace(tmp_path / "workspace", preferences=Preferences(country="NO"))
     session = workspace.new_import()
     session.load(write(tmp_path, CARDS))
     session.preview()

@@ -17,6 +17,7 @@ from crmkit.session import ImportSession
 from crmkit.settings import Action
 from crmkit.ui.widgets.upload import Upload
 from crmkit.workspace import Workspace
+from tests.crm_kit import new_workspace
 from tests.hostile.corpus import NAMES, card, rows_of_names, xlsx
 
 READABLE = [name for name in NAMES if name.strip("\u200b ")]
@@ -30,13 +31,13 @@ def stored(text: str) -> str:
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
-    return Workspace.create(tmp_path / "workspace")
+    return new_workspace(tmp_path / "workspace")
 
 
 @pytest.fixture(scope="module")
 def session(tmp_path_factory: pytest.TempPathFactory) -> ImportSession:
     folder = tmp_path_factory.mktemp("shared")
-    session = Workspace.create(folder / "workspace").new_import()
+    session = new_workspace(folder / "workspace").new_import()
     session.load(list_of(folder / "list.csv", ("Name", "City"), ("Acme", "Oslo")))
     return session
 

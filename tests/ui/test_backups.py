@@ -13,13 +13,14 @@ from crmkit.ui.desk import Desk
 from crmkit.ui.home import HomePanel
 from crmkit.ui.preview import PreviewPanel
 from crmkit.workspace import Workspace
+from tests.crm_kit import new_workspace
 from tests.test_backup import ready
 
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     """Two imports, each with its backup."""
-    made = Workspace.create(tmp_path / "workspace")
+    made = new_workspace(tmp_path / "workspace")
     ready(made, "Acme").commit()
     ready(made, "Beta").commit()
     return made

@@ -10,12 +10,12 @@ from crmkit.session import ImportSession
 from crmkit.ui.desk import Desk
 from crmkit.ui.mapping import MappingPanel
 from crmkit.ui.result import ResultPanel
-from crmkit.workspace import Workspace
+from tests.crm_kit import new_workspace
 
 
 @pytest.fixture
 def imported(tmp_path: Path) -> ImportSession:
-    workspace = Workspace.create(tmp_path / "workspace")
+    workspace = new_workspace(tmp_path / "workspace")
     path = tmp_path / "a.csv"
     path.write_text("Company,Klasse\nAcme,Customer\n", encoding="utf-8")
     session = workspace.new_import()

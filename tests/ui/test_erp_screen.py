@@ -11,12 +11,12 @@ from crmkit.erp.sample import make_sample_erp
 from crmkit.ui.desk import Desk
 from crmkit.ui.erp import ErpOrigin
 from crmkit.ui.source import SourcePanel
-from crmkit.workspace import Workspace
+from tests.crm_kit import new_workspace
 
 
 @pytest.fixture
 def panel(tmp_path: Path) -> SourcePanel:
-    workspace = Workspace.create(tmp_path / "workspace")
+    workspace = new_workspace(tmp_path / "workspace")
     folder = tmp_path / "erp"
     folder.mkdir()
     make_sample_erp(folder / "erp.sqlite")

@@ -14,13 +14,13 @@ from crmkit.errors import SettingsError
 from crmkit.ui.desk import Desk
 from crmkit.ui.gmail import GmailOrigin
 from crmkit.ui.source import SourcePanel
-from crmkit.workspace import Workspace
+from tests.crm_kit import new_workspace
 from tests.google_service import GoogleService
 
 
 @pytest.fixture
 def panel(tmp_path: Path, google_service: GoogleService) -> SourcePanel:
-    workspace = Workspace.create(tmp_path / "workspace", preferences=Preferences())
+    workspace = new_workspace(tmp_path / "workspace", preferences=Preferences())
     panel = SourcePanel(Desk(workspace, workspace.new_import(), strict=False))
     panel.origin.value = next(o for o in panel.origins if isinstance(o, GmailOrigin))
     return panel

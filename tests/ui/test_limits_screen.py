@@ -13,12 +13,13 @@ from crmkit.limits import LABELS, USUAL, Limits
 from crmkit.ui.handling import NoticeLevel
 from crmkit.ui.home import HomePanel
 from crmkit.workspace import Workspace
+from tests.crm_kit import new_workspace
 from tests.ui.test_backups import every, home_of, press
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> HomePanel:
-    return home_of(Workspace.create(tmp_path / "workspace"), strict=False)
+    return home_of(new_workspace(tmp_path / "workspace"), strict=False)
 
 
 @pytest.fixture

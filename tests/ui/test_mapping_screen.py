@@ -8,13 +8,13 @@ import pytest
 
 from crmkit.ui.desk import Desk
 from crmkit.ui.mapping import MappingPanel
-from crmkit.workspace import Workspace
+from tests.crm_kit import new_workspace
 
 
 @pytest.fixture
 def panel(tmp_path: Path) -> MappingPanel:
     """The panel of a file whose header “Klasse” went to the category in an import before."""
-    workspace = Workspace.create(tmp_path / "workspace")
+    workspace = new_workspace(tmp_path / "workspace")
     path = tmp_path / "a.csv"
     path.write_text("Company,Klasse\nAcme,Customer\n", encoding="utf-8")
     first = workspace.new_import()

@@ -10,14 +10,14 @@ from crmkit.crm import Preferences
 from crmkit.ui.desk import Desk
 from crmkit.ui.outlook import OutlookOrigin
 from crmkit.ui.source import SourcePanel
-from crmkit.workspace import Workspace
+from tests.crm_kit import new_workspace
 from tests.keyrings import MemoryKeyring
 from tests.outlook_service import OutlookService
 
 
 @pytest.fixture
 def panel(tmp_path: Path, outlook_service: OutlookService) -> SourcePanel:
-    workspace = Workspace.create(tmp_path / "workspace", preferences=Preferences())
+    workspace = new_workspace(tmp_path / "workspace", preferences=Preferences())
     panel = SourcePanel(Desk(workspace, workspace.new_import(), strict=False))
     panel.origin.value = next(o for o in panel.origins if isinstance(o, OutlookOrigin))
     return panel

@@ -13,6 +13,7 @@ from crmkit.ui.private import PrivateData
 from crmkit.ui.selections import SelectionView
 from crmkit.ui.wizard import Wizard
 from crmkit.workspace import Workspace
+from tests.crm_kit import new_workspace
 from tests.test_backup import ready
 from tests.ui.test_backups import home_of, press, told
 
@@ -20,7 +21,7 @@ from tests.ui.test_backups import home_of, press, told
 @pytest.fixture
 def home(tmp_path: Path) -> HomePanel:
     """One import that is in the CRM, and one that is not."""
-    workspace = Workspace.create(tmp_path / "workspace")
+    workspace = new_workspace(tmp_path / "workspace")
     ready(workspace, "Acme").commit()
     ready(workspace, "Beta")
     return home_of(workspace)
@@ -42,7 +43,7 @@ def test_home_shows_what_is_left_and_deletes_it_when_told_so(home: HomePanel) ->
 
 
 def test_a_person_is_found_on_home_and_forgotten_when_told_so(tmp_path: Path) -> None:
-    workspace = Workspace.create(tmp_path / "workspace")
+    workspace = new_workspace(tmp_path / "workspace")
     path = tmp_path / "people.csv"
     path.write_text(
         "Company name,First name,Last name\nAcme,Quirina,<b>Zwart\nAcme,Bo,Berg\n", encoding="utf-8"
@@ -85,7 +86,7 @@ def test_all_but_the_backups_are_deleted_together(home: HomePanel) -> None:
 
 
 def test_a_visitor_shares_an_import_on_home(tmp_path: Path) -> None:
-    workspace = Workspace.create(tmp_path / "workspace")
+    workspace = new_workspace(tmp_path / "workspace")
     visiting = Workspace.open(workspace.path, visitor="ann")
     ready(visiting, "Acme")
     panel = home_of(visiting)
@@ -99,7 +100,7 @@ def test_a_visitor_shares_an_import_on_home(tmp_path: Path) -> None:
 
 def test_a_person_forgotten_in_the_preview_leaves_the_import_too(tmp_path: Path) -> None:
     """The import in hand is opened anew: its file is another."""
-    workspace = Workspace.create(tmp_path / "workspace")
+    workspace = new_workspace(tmp_path / "workspace")
     path = tmp_path / "people.csv"
     path.write_text(
         "Company name,Last name,E-mail\nAcme,Zwart,zwart@acme.example\nAcme,Berg,berg@acme.example\n",
@@ -133,7 +134,7 @@ def test_a_person_forgotten_in_the_preview_leaves_the_import_too(tmp_path: Path)
 
 def test_a_visitor_makes_no_connection_to_a_database(tmp_path: Path) -> None:
     """Not even by pressing a button that is hidden."""
-    workspace = Workspace.create(tmp_path / "workspace")
+    workspace = new_workspace(tmp_path / "workspace")
     visiting = Workspace.open(workspace.path, visitor="ann")
     desk = Desk(visiting, visiting.new_import(), strict=False)
     panel = ErpOrigin(desk, lambda _: None)

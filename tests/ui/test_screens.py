@@ -18,7 +18,7 @@ from crmkit.ui.desk import Desk
 from crmkit.ui.preview import PreviewPanel
 from crmkit.ui.settings import SettingsPanel
 from crmkit.ui.widgets import Downloader, Event
-from crmkit.workspace import Workspace
+from tests.crm_kit import new_workspace
 
 START = """Company name,Department,Category,Phone
 Acme AS,Oslo,Customer,22 33 44 55
@@ -37,7 +37,7 @@ New AS,Later,Klient
 @pytest.fixture
 def session(tmp_path: Path) -> ImportSession:
     """An import of a few rows into a CRM that has some of their companies, one of them twice."""
-    workspace = Workspace.create(tmp_path / "workspace", preferences=Preferences())
+    workspace = new_workspace(tmp_path / "workspace", preferences=Preferences())
     start = workspace.new_import()
     start.load(_file(tmp_path, "start.csv", START))
     company = workspace.schema.entity("company")
@@ -365,7 +365,7 @@ def test_a_preview_that_others_made_stale_says_what_differs(
 
 @pytest.mark.parametrize("export", ["selection", "held back", "log", "issues"])
 def test_every_export_says_what_its_workbook_could_not_hold(tmp_path: Path, export: str) -> None:
-    workspace = Workspace.create(tmp_path / "workspace", preferences=Preferences())
+    workspace = new_workspace(tmp_path / "workspace", preferences=Preferences())
     session = workspace.new_import()
     long = "x" * 40_000
     # A formula's error in the match key holds the second row back, with its long cell.

@@ -12,12 +12,12 @@ from crmkit.ui.desk import Desk
 from crmkit.ui.file_origin import upload_limit
 from crmkit.ui.source import SourcePanel
 from crmkit.ui.widgets.uploader import MEGABYTE
-from crmkit.workspace import Workspace
+from tests.crm_kit import new_workspace
 
 
 @pytest.fixture
 def session(tmp_path: Path) -> ImportSession:
-    return Workspace.create(tmp_path / "workspace").new_import()
+    return new_workspace(tmp_path / "workspace").new_import()
 
 
 def panel_of(session: ImportSession, content: bytes, name: str = "list.csv") -> SourcePanel:

@@ -13,12 +13,12 @@ from crmkit.samples import SAMPLES
 from crmkit.ui.desk import Desk
 from crmkit.ui.file_origin import FileOrigin
 from crmkit.ui.source import SourcePanel
-from crmkit.workspace import Workspace
+from tests.crm_kit import new_workspace
 
 
 @pytest.fixture
 def panel(tmp_path: Path) -> SourcePanel:
-    workspace = Workspace.create(tmp_path / "workspace", preferences=Preferences())
+    workspace = new_workspace(tmp_path / "workspace", preferences=Preferences())
     folder = tmp_path / "lists"
     folder.mkdir()
     for sample in ("contacts.vcf", "outlook.csv"):
@@ -50,7 +50,7 @@ def test_address_books_are_offered(panel: SourcePanel) -> None:
 
 
 def test_every_sample_is_offered(tmp_path: Path) -> None:
-    workspace = Workspace.create(tmp_path / "workspace")
+    workspace = new_workspace(tmp_path / "workspace")
     panel = SourcePanel(Desk(workspace, workspace.new_import(), folders=(SAMPLES,), strict=True))
     panel.show()
 

@@ -17,3 +17,4 @@ def test_a_click_on_next_that_comes_after_home_goes_nowhere(tmp_path: Path) -> N
     wizard._next.click()
 
     assert not wizard.step
+    assert wizard.desk.message.notice is None
