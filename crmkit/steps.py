@@ -433,14 +433,17 @@ def _part_of(name: Query, part: str) -> Query:
             return sql("{n}.last", n=name)
 
 
-def _country(label: str, description: str = "two letters, such as NL") -> Any:
+def _country(label: str, description: str) -> Any:
     return _option(label, "", pattern="^([A-Za-z]{2})?$", description=description)
 
 
 class Phone(Step):
     """Writes a phone number internationally (E.164) or as its own country writes it.
 
-    What is no phone number stays as it is, with a warning; an extension is kept.
+    What is no phone number stays as it is, with a warning; an extension is kept. A country's code in
+    front of it goes first, then the country that is fixed here, the company's own of the same row, and
+    the workspace's. As its country writes it is only a number of the country that is fixed, else of
+    the workspace's: one of another country is written internationally.
     """
 
     title = "Phone number"
@@ -448,15 +451,37 @@ class Phone(Step):
     to: Literal["e164", "national"] = _option(
         "Write as", "e164", {"e164": "+47… (E.164)", "national": "as its country writes it"}
     )
-    country: str = _country("Country of numbers without one")
+    country: str = _country(
+        "Country of numbers without one", "two letters, such as NL; blank for each row's own"
+    )
+
+    looks_up_at = 1
+
+    @property
+    def needs_row_country(self) -> bool:
+        return not self.country
+
+    def key(self, text: Query) -> Query | None:
+        return sql("{n}.country", n=text)
+
+    def listed(self, word: Query) -> Query:
+        return word
+
+    def words(self, place: Place, texts: Texts) -> Mapping[str, str]:
+        del place, texts
+        asked = [self.country.upper()] if self.country else sorted(phonenumbers.SUPPORTED_REGIONS)
+        plans = ((iso, numbering(iso)) for iso in asked)
+        return {iso: _plan_in_words(plan) for iso, plan in plans if plan is not None}
 
     def stages(self, place: Place) -> tuple[Stage, ...]:
-        plan = numbering(self.country.upper() or place.country)
+        fixed = self.country.upper()
+        plan = numbering(fixed or place.country)
+        country = sql("{c}", c=fixed) if fixed else place.row_country
         international: tuple[Stage, ...] = (
-            _plain_number,
-            _digits,
-            lambda number: _international(number, plan),
-            lambda number: _valid(number, plan),
+            lambda text: _plain_number(text, country),
+            lambda number: _digits(number, place.word),
+            _international,
+            _valid,
         )
         if self.to == "e164":
             return (*international, _written)
@@ -524,7 +549,12 @@ _CALLED: Final = (
 )
 
 
-def _plain_number(text: Query) -> Query:
+def _plan_in_words(plan: Numbering) -> str:
+    """What a number is dialled with, as a word to look up: code/trunk/lengths."""
+    return f"{plan.code}/{plan.trunk}/{','.join(str(length) for length in plan.lengths)}"
+
+
+def _plain_number(text: Query, country: Query) -> Query:
     """A number without extension and the word for telephone; its letters, if any, are still there."""
     plain = sql(
         "regexp_replace(regexp_replace({text}, {extension}, ''), {called}, '', 'g')",
@@ -533,51 +563,56 @@ def _plain_number(text: Query) -> Query:
         called=_CALLED,
     )
     return sql(
-        "struct_pack(plain := {plain}, extension := regexp_extract({text}, {extension}, 1))",
+        "struct_pack(plain := {plain}, extension := regexp_extract({text}, {extension}, 1),"
+        " country := cast({country} as varchar))",
         plain=sql("regexp_replace({plain}, '\\(0\\)', '')", plain=plain),
+        country=country,
         text=text,
         extension=_EXTENSION,
     )
 
 
-def _digits(number: Query) -> Query:
+def _digits(number: Query, plan: Query) -> Query:
+    """Beside a number its digits, and how its country numbers; null where that is not known."""
     return sql(
         "struct_pack(plain := {n}.plain, extension := {n}.extension,"
         " digits := case when not regexp_matches({n}.plain, '\\pL')"
-        " then regexp_replace({n}.plain, '[^0-9]', '', 'g') end)",
+        " then regexp_replace({n}.plain, '[^0-9]', '', 'g') end,"
+        " code := split_part({plan}, '/', 1), trunk := split_part({plan}, '/', 2),"
+        " lengths := cast(string_split(split_part({plan}, '/', 3), ',') as integer[]))",
         n=number,
+        plan=plan,
     )
 
 
-def _international(number: Query, plan: Numbering | None) -> Query:
+def _international(number: Query) -> Query:
     """Number in E.164 and extension."""
     return sql(
-        "struct_pack(number := {number}, extension := {n}.extension)",
+        "struct_pack(number := {number}, extension := {n}.extension, code := {n}.code,"
+        " lengths := {n}.lengths)",
         number=transforms.dialled(
             sql("{n}.plain", n=number),
             digits=sql("{n}.digits", n=number),
-            code=sql("cast({v} as varchar)", v=plan.code if plan else None),
-            trunk=sql("{v}", v=plan.trunk if plan else ""),
-            lengths=sql("{v}", v=list(plan.lengths) if plan else [0]),
+            code=sql("{n}.code", n=number),
+            trunk=sql("{n}.trunk", n=number),
+            lengths=sql("{n}.lengths", n=number),
         ),
         n=number,
     )
 
 
-def _valid(number: Query, plan: Numbering | None) -> Query:
+def _valid(number: Query) -> Query:
     """The number is null where its shape, or its length in its own country, is wrong."""
     return sql(
         """
         struct_pack(extension := {n}.extension, number := case
             when regexp_full_match({n}.number, '\\+[1-9][0-9]{6,14}') and (
-                not starts_with({n}.number, {plus})
-                or list_contains({lengths}, length({n}.number) - {before}))
+                {n}.code is null
+                or not starts_with({n}.number, '+' || {n}.code)
+                or list_contains({n}.lengths, length({n}.number) - length({n}.code) - 1))
             then {n}.number end)
         """,
         n=number,
-        plus=f"+{plan.code}" if plan else "?",
-        lengths=list(plan.lengths) if plan else [0],
-        before=len(plan.code) + 1 if plan else 0,
     )
 
 
@@ -635,7 +670,12 @@ class Email(Step):
 
     def stages(self, place: Place) -> tuple[Stage, ...]:
         del place
-        return _mended_email, _addresses, self._taken
+        # Most cells are one address, which six patterns need not look at.
+        return (
+            lambda text: _unless(text, _ONE_ADDRESS, _mended_email(text), text),
+            lambda text: _unless(text, _ONE_ADDRESS, _addresses(text), sql("[{t}]", t=text)),
+            self._taken,
+        )
 
     def _taken(self, found: Query) -> Query:
         if self.take == "first":
@@ -659,6 +699,20 @@ class Email(Step):
                 level=Level.NOTE,
             ),
         )
+
+
+_ONE_ADDRESS: Final = r"[\pL\pN._%+-]+@[\pL\pN_-]+(?:\.[\pL\pN_-]+)+"
+
+
+def _unless(text: Query, pattern: str, otherwise: Query, then: Query) -> Query:
+    """What to make of a text that is not wholly described by a pattern, and of one that is."""
+    return sql(
+        "case when regexp_full_match({text}, {pattern}) then {then} else {otherwise} end",
+        text=text,
+        pattern=pattern,
+        then=then,
+        otherwise=otherwise,
+    )
 
 
 def _mended_email(text: Query) -> Query:
@@ -699,18 +753,18 @@ class WebAddress(Step):
 
     def _spelled(self, text: Query) -> Query:
         host = r"^(?i)(?:https?://)?(?:[\pL\pN_-]+\.)+[\pL]{2,}(?::[0-9]+)?(?:[/?#]\S*)?$"
-        parts = r"(?i)^(https?://)?([^/?#]+)(.*)$"
+        # The whole of a match costs far less than a part of it.
+        begin = sql("regexp_extract({t}, {begin})", t=text, begin=r"^(?i)(?:https?://)?[^/?#]+")
         return sql(
             """
             case when regexp_matches({t}, {host}) then
-                case when regexp_extract({t}, {parts}, 1) = '' then {scheme}
-                    else lower(regexp_extract({t}, {parts}, 1)) end
-                || lower(regexp_extract({t}, {parts}, 2)) || regexp_extract({t}, {parts}, 3)
+                case when regexp_matches({t}, '^(?i)https?://') then '' else {scheme} end
+                || lower({begin}) || substr({t}, length({begin}) + 1)
             end
             """,
             t=text,
             host=host,
-            parts=parts,
+            begin=begin,
             scheme="https://" if self.scheme else "",
         )
 
@@ -728,7 +782,14 @@ def _bare_link(text: Query) -> Query:
     bare = sql("regexp_replace({t}, '(?i)(www)\\s*\\.\\s*', '\\1.')", t=bare)
     bare = sql("regexp_replace({t}, '\\s*\\.\\s*(\\pL{2,6})$', '.\\1')", t=bare)
     # http:/x, http//x, http:\\x and https;//x are meant alike.
-    return sql("regexp_replace({t}, '(?i)^(https?)[:;]?[/\\\\]+', '\\1://')", t=bare)
+    bare = sql("regexp_replace({t}, '(?i)^(https?)[:;]?[/\\\\]+', '\\1://')", t=bare)
+    return _unless(text, _BARE_LINK, bare, text)
+
+
+_BARE_LINK: Final = (
+    r"(?:https?://)?[\pL\pN_-]+(?:\.[\pL\pN_-]+)+(?:[/?#](?:[!-~]*[!#-&(-+--:=?-~])?)?"
+)
+"""What has no spaces, and nothing around it, to take away."""
 
 
 class Vat(Step):
@@ -818,16 +879,24 @@ class Date(Step):
         pattern = _strptime_format(self.format)
         times = ("", " %H:%M:%S", " %H:%M", "T%H:%M:%S")
         readings = _with_month_numbers if "mmm" in self.format.casefold() else _as_it_stands
+
+        def attempts(text: Query, times: Iterable[str]) -> Query:
+            tried = (
+                sql("try_strptime({t}, {f})", t=reading, f=pattern + time)
+                for reading in readings(text)
+                for time in times
+            )
+            return sql("coalesce({tried})", tried=join(", ", tried))
+
         return (
             lambda text: sql(
-                "cast(cast(coalesce({attempts}) as date) as varchar)",
-                attempts=join(
-                    ", ",
-                    (
-                        sql("try_strptime({t}, {f})", t=reading, f=pattern + time)
-                        for reading in readings(text)
-                        for time in times
-                    ),
+                "cast(cast({reading} as date) as varchar)",
+                reading=sql(
+                    # Each attempt that fails is dear: where no time can be meant, none is tried.
+                    "case when contains({t}, ':') then {timed} else {day} end",
+                    t=text,
+                    timed=attempts(text, times),
+                    day=attempts(text, times[:1]),
                 ),
             ),
         )

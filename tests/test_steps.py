@@ -233,6 +233,8 @@ def test_phone_numbers_are_written_as_each_country_does() -> None:
         ("mailto:ann@x.no?subject=Hei", "ann@x.no", None),
         ("o'brien@x.ie", "o'brien@x.ie", None),
         ("ann@bücher.de", "ann@bücher.de", None),
+        ("ola.nord\u00a0@acme.example", "ola.nord@acme.example", None),
+        ("ola?@acme.example?subject=x", "ola?@acme.example", None),
     ],
 )
 def test_email_addresses_are_mended(text: str, first: str, rest: str | None) -> None:
@@ -258,6 +260,9 @@ def test_of_several_email_addresses_the_first_and_the_rest() -> None:
         (" <https://acme.no/?q=A> ", "https://acme.no/?q=A"),
         ("www. acme .no", "https://www.acme.no"),
         ("blåbær.no", "https://blåbær.no"),
+        ("https/www.acme.no", "https://www.acme.no"),
+        ("HTTPS://Acme.NO/About?q=1", "https://acme.no/About?q=1"),
+        ("<acme.no/a;>", "https://acme.no/a"),
     ],
 )
 def test_web_addresses_are_mended(text: str, expected: str) -> None:
@@ -377,6 +382,50 @@ def test_a_trial_of_a_number_sees_the_country_of_its_row() -> None:
         (trial,) = cleaning.try_steps(db, mapping, "c1", country="NO")
 
     assert "" == trial.fault
+
+
+_PHONES = Mapping(
+    columns=(
+        ColumnMapping(column="c1", target="company.phone"),
+        ColumnMapping(column="c2", target="company.country"),
+    )
+)
+
+
+def phones_written(rows: Sequence[tuple[str, str | None]], step: Phone) -> list[str]:
+    """What a step makes of phone numbers, for each row of number and country."""
+    with in_memory() as db:
+        db.run(sql("create table staged (row_no integer, c1 varchar, c2 varchar)"))
+        for number, (text, country) in enumerate(rows):
+            db.run(sql("insert into staged values ({n}, {t}, {c})", n=number, t=text, c=country))
+        cleaning.make_source(db, _PHONES.with_steps("c1", [step]), "NO")
+        found = db.rows(sql("select c1 from source order by row_no"))
+    return [text for (text,) in found]
+
+
+_ROWS = [
+    ("22 12 34 56", "Norge"),
+    ("020 624 1111", "Nederland"),
+    ("020 624 1111", "Tyskland"),
+    ("+45 33 12 34 56", "NL"),
+    ("22 12 34 56", None),
+    ("22 12 34 56", "Atlantis"),
+]
+
+
+def test_phone_numbers_without_a_country_are_of_their_rows() -> None:
+    """Without a country in the row it is the workspace's; one in the number goes first."""
+    expected = ["+4722123456", "+31206241111", "+49206241111", "+4533123456", "+4722123456"]
+
+    assert [*expected, "+4722123456"] == phones_written(_ROWS, Phone())
+
+
+def test_a_fixed_country_of_phone_numbers_goes_before_the_rows() -> None:
+    assert ["+4520624111"] == phones_written([("20 62 41 11", "NO")], Phone(country="dk"))
+
+
+def test_only_numbers_of_the_own_country_are_written_nationally() -> None:
+    assert ["22 12 34 56", "+31206241111"] == phones_written(_ROWS[:2], Phone(to="national"))
 
 
 def test_a_wrong_company_number_stays_with_a_warning() -> None:
