@@ -122,6 +122,8 @@ class PreviewPanel(Panel):
         Where others wrote to the CRM since the one on the screen was made, say what, and ask first.
         """
         session = self.desk.session
+        if self._shown_of != session.id:
+            self._take_away()
         on_screen = self._preview is not None and self._shown_of == session.id
 
         def work(progress: Progress) -> Preview | Meanwhile:
@@ -136,6 +138,18 @@ class PreviewPanel(Panel):
 
         self._really.children = []
         self.desk.run(work, done, ended=self._not_shown)
+
+    def _take_away(self) -> None:
+        """Take what is there of another import off the screen: its rows may be gone."""
+        if self._grid is not None:
+            self._grid.close()
+        self._preview = self._source = self._grid = self._focus = None
+        self._filters = {}
+        self._balance.value = ""
+        self._chips.children = self._rows.children = ()
+        self._compare.sections = []
+        self._history.show([])
+        self._row_decisions.show([])
 
     def _ask_to_go_on(self, since: Meanwhile) -> None:
         """Say what others wrote, before the preview on the screen is taken away."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from crmkit.crm import Preferences
 from crmkit.decisions import Choice
 from crmkit.errors import SettingsError
+from crmkit.preview import RowFilter
 from crmkit.session import ImportSession
 from crmkit.settings import PRESETS, Action, ChildAction, FieldRule, UnknownItem, Write
 from crmkit.sql import sql
@@ -18,6 +20,7 @@ from crmkit.ui.desk import Desk
 from crmkit.ui.preview import PreviewPanel
 from crmkit.ui.settings import SettingsPanel
 from crmkit.ui.widgets import Downloader, Event
+from crmkit.workspace import Workspace
 from tests.crm_kit import new_workspace
 
 START = """Company name,Department,Category,Phone
@@ -34,12 +37,13 @@ New AS,Later,Klient
 """
 
 
-@pytest.fixture
-def session(tmp_path: Path) -> ImportSession:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> ImportSession:
     """An import of a few rows into a CRM that has some of their companies, one of them twice."""
-    workspace = new_workspace(tmp_path / "workspace", preferences=Preferences())
+    folder = tmp_path_factory.mktemp("made")
+    workspace = new_workspace(folder / "workspace")
     start = workspace.new_import()
-    start.load(_file(tmp_path, "start.csv", START))
+    start.load(_file(folder, "start.csv", START))
     company = workspace.schema.entity("company")
     start.settings = start.settings.with_rule(company, action=Action.ADD).model_copy(
         update={"rows_apart": True}
@@ -47,8 +51,16 @@ def session(tmp_path: Path) -> ImportSession:
     start.preview()
     start.commit(back_up=False)
     session = workspace.new_import()
-    session.load(_file(tmp_path, "update.csv", UPDATE))
+    session.load(_file(folder, "update.csv", UPDATE))
+    session.release()
     return session
+
+
+@pytest.fixture
+def session(made: ImportSession, tmp_path: Path) -> ImportSession:
+    """A copy of it, of the test's own."""
+    shutil.copytree(made.workspace.path, tmp_path / "workspace")
+    return Workspace.open(tmp_path / "workspace").open_import(made.id)
 
 
 @pytest.fixture
@@ -361,6 +373,27 @@ def test_a_preview_that_others_made_stale_says_what_differs(
     assert () == preview_panel._really.children
     assert session.preview_is_fresh
     assert not preview_panel._import.disabled
+
+
+def test_the_next_import_begins_with_nothing_of_the_one_before(
+    preview_panel: PreviewPanel, tmp_path: Path
+) -> None:
+    """Neither its rows, which are deleted when it is imported, nor its filter."""
+    desk = preview_panel.desk
+    preview_panel._filters["company"].receive(Event("choose", {"value": "new"}))
+    assert "new" == preview_panel._source.shown.status
+    preview_panel._focus_row(2)
+    session = desk.workspace.new_import()
+    session.load(_file(tmp_path, "next.csv", UPDATE))
+    desk.session = session
+
+    preview_panel.show()
+
+    assert () == preview_panel._rows.children
+    assert [] == list(preview_panel._compare.sections)
+    assert desk.wait(60)
+    assert 1 == len(preview_panel._rows.children)
+    assert RowFilter() == preview_panel._source.shown
 
 
 @pytest.mark.parametrize("export", ["selection", "held back", "log", "issues"])
