@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import openpyxl
@@ -24,18 +25,24 @@ START = "Company name,Department,City,Phone\nAcme,IT,Oslo,22334455\nAcme,IT,Oslo
 UPDATE = "Company name,Department,City,Phone\nBeta,,,\nAcme,Law,Bergen,22334466\n"
 
 
-@pytest.fixture
-def workspace(tmp_path: Path) -> Workspace:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Acme was added from rows 2 and 3, then changed in row 3 of another file."""
-    made = new_workspace(tmp_path / "workspace")
-    imported(made, "start.csv", START)
+    workspace = new_workspace(tmp_path_factory.mktemp("made") / "workspace")
+    imported(workspace, "start.csv", START)
     imported(
-        made,
+        workspace,
         "update.csv",
         UPDATE,
         Settings(phones=ChildAction.REPLACE).with_rule(COMPANY, action=Action.REPLACE),
     )
-    return made
+    return workspace.path
+
+
+@pytest.fixture
+def workspace(made: Path, tmp_path: Path) -> Workspace:
+    """A copy of it, of the test's own."""
+    return Workspace.open(shutil.copytree(made, tmp_path / "workspace"))
 
 
 def imported(

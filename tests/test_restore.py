@@ -26,13 +26,19 @@ from tests.test_backup import files, ready
 posix = pytest.mark.skipif(os.name != "posix", reason="kills itself by signal and forks")
 
 
-@pytest.fixture
-def workspace(tmp_path: Path) -> Workspace:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Acme is in the oldest backup but one, Beta came later."""
-    made = new_workspace(tmp_path / "workspace")
-    ready(made, "Acme").commit()
-    ready(made, "Beta").commit()
-    return made
+    workspace = new_workspace(tmp_path_factory.mktemp("made") / "workspace")
+    ready(workspace, "Acme").commit()
+    ready(workspace, "Beta").commit()
+    return workspace.path
+
+
+@pytest.fixture
+def workspace(made: Path, tmp_path: Path) -> Workspace:
+    """A copy of it, of the test's own."""
+    return Workspace.open(shutil.copytree(made, tmp_path / "workspace"))
 
 
 def companies(workspace: Workspace) -> list[tuple[int, str]]:
