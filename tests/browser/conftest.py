@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,9 +49,9 @@ def browser(chromium: Path) -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture
-def page(browser: Browser, request: pytest.FixtureRequest, screenshots: Path) -> Iterator[Page]:
-    """A page that may ask this machine only; a picture of it is kept when the test fails."""
+@contextmanager
+def _opened(browser: Browser) -> Iterator[Page]:
+    """A page that may ask this machine only."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     foreign = _foreign_requests(context)
     page = context.new_page()
@@ -58,9 +59,6 @@ def page(browser: Browser, request: pytest.FixtureRequest, screenshots: Path) ->
     # The first page waits for its kernel, which waits for its turn on a busy machine.
     page.set_default_navigation_timeout(2 * _PATIENCE)
     yield page
-    if request.node.stash.get(_failed, False) and not page.is_closed():
-        name = re.sub(r"\W+", "-", request.node.name).strip("-")
-        page.screenshot(path=screenshots / f"failed-{name}.png", full_page=True)
     if not page.is_closed():
         # With its farewell, as when a visitor closes the tab: Voilà ends the kernel.
         page.close(run_before_unload=True)
@@ -68,12 +66,58 @@ def page(browser: Browser, request: pytest.FixtureRequest, screenshots: Path) ->
     assert [] == foreign, "the page asked the internet for something"
 
 
+def _keep_picture(page: Page, request: pytest.FixtureRequest, screenshots: Path) -> bool:
+    """Keep a picture of the page when its test failed; whether it did."""
+    failed = request.node.stash.get(_failed, False)
+    if failed and not page.is_closed():
+        name = re.sub(r"\W+", "-", request.node.name).strip("-")
+        page.screenshot(path=screenshots / f"failed-{name}.png", full_page=True)
+    return failed
+
+
+@pytest.fixture
+def page(browser: Browser, request: pytest.FixtureRequest, screenshots: Path) -> Iterator[Page]:
+    """A page of the test's own; a picture of it is kept when the test fails."""
+    with _opened(browser) as page:
+        yield page
+        _keep_picture(page, request, screenshots)
+
+
 @pytest.fixture(scope="module")
-def sample_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A sample workspace of the module's own."""
-    path = tmp_path_factory.mktemp("sample") / "workspace"
+def _shared_page(browser: Browser) -> Iterator[Page]:
+    with _opened(browser) as page:
+        yield page
+
+
+@pytest.fixture
+def home(
+    _shared_page: Page, voila: Running, request: pytest.FixtureRequest, screenshots: Path
+) -> Iterator[Page]:
+    """The module's page of the dashboard, on Home: a page of one's own takes a kernel of its own."""
+    page = _shared_page
+    if (button := page.get_by_role("button", name="Home", exact=True)).is_visible():
+        button.click()
+    else:
+        page.goto(voila.link)
+    expect(page.get_by_role("button", name="New import")).to_be_visible()
+    yield page
+    if _keep_picture(page, request, screenshots):
+        # Whatever the test left there, the next one starts anew.
+        page.goto("about:blank")
+
+
+@pytest.fixture(scope="session")
+def made_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample workspace as it is made, to be copied."""
+    path = tmp_path_factory.mktemp("made") / "workspace"
     make_sample_workspace(path)
     return path
+
+
+@pytest.fixture(scope="module")
+def sample_workspace(made_workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sample workspace of the module's own."""
+    return shutil.copytree(made_workspace, tmp_path_factory.mktemp("sample") / "workspace")
 
 
 @pytest.fixture(scope="module")

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Dialog, Page, expect
 
 from crmkit.entities import COMPANY
-from crmkit.samples import make_sample_workspace
 from crmkit.selections import Combination
-from crmkit.serve import Running
 from crmkit.settings import Action
 from crmkit.workspace import Workspace
-from tests.browser.test_dashboard import next_step, visit
+from tests.browser.test_dashboard import next_step
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -40,10 +39,10 @@ def rows(*, department: str) -> list[list[str]]:
 
 
 @pytest.fixture(scope="module")
-def sample_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sample_workspace(made_workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One such list is in the CRM with a selection of its own, and one waits with a decision."""
     folder = tmp_path_factory.mktemp("hostile")
-    make_sample_workspace(folder / "workspace")
+    shutil.copytree(made_workspace, folder / "workspace")
     workspace = Workspace.open(folder / "workspace")
     path = folder / FILE
     for department in (f"{IMAGE} north", f"{BREAK} south"):
@@ -67,13 +66,19 @@ def sample_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def watched(page: Page) -> Iterator[Page]:
+def watched(home: Page) -> Iterator[Page]:
     """A page on which nothing of the file runs."""
     dialogs: list[str] = []
-    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
-    yield page
-    assert_harmless(page)
+
+    def note(dialog: Dialog) -> None:
+        dialogs.append(dialog.message)
+        dialog.dismiss()
+
+    home.on("dialog", note)
+    yield home
+    assert_harmless(home)
     assert dialogs == []
+    home.remove_listener("dialog", note)
 
 
 def assert_harmless(page: Page) -> None:
@@ -96,9 +101,8 @@ def open_all(page: Page) -> None:
         part.click()
 
 
-def test_an_import_shows_it_on_every_screen(watched: Page, voila: Running) -> None:
+def test_an_import_shows_it_on_every_screen(watched: Page) -> None:
     page = watched
-    visit(page, voila)
     shown(page, f"{FILE}, at step source")
     page.get_by_role("button", name="Continue").click()
     shown(page, f"{FILE}: 4 rows")
@@ -126,9 +130,8 @@ def test_an_import_shows_it_on_every_screen(watched: Page, voila: Running) -> No
     shown(page, "Nothing contains these words.")
 
 
-def test_the_result_and_its_selections_show_it(watched: Page, voila: Running) -> None:
+def test_the_result_and_its_selections_show_it(watched: Page) -> None:
     page = watched
-    visit(page, voila)
     shown(page, f": {FILE},")
     page.locator(".ck-line").filter(has_text=f": {FILE},").get_by_role(
         "button", name="Open", exact=True
@@ -154,9 +157,8 @@ def test_the_result_and_its_selections_show_it(watched: Page, voila: Running) ->
     shown(page, f"2 ({FILE})")
 
 
-def test_a_message_shows_it(watched: Page, voila: Running) -> None:
+def test_a_message_shows_it(watched: Page) -> None:
     page = watched
-    visit(page, voila)
     page.get_by_role("button", name="New import").click()
     page.get_by_label("On this machine:").fill(f"samples/{IMAGE}.csv")
     page.get_by_role("button", name="Open", exact=True).click()

@@ -11,9 +11,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from crmkit.batches import Batch
-from crmkit.serve import Running
 from crmkit.workspace import Workspace
-from tests.browser.test_dashboard import next_step, visit
+from tests.browser.test_dashboard import next_step
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -25,6 +24,12 @@ def imported(workspace: Workspace, path: Path, rows: list[list[str]]) -> Batch:
     session.load(path)
     session.preview()
     return session.commit()
+
+
+def back(page: Page) -> Page:
+    """Go Home, which shows what was imported beside it."""
+    page.get_by_role("button", name="Home", exact=True).click()
+    return page
 
 
 def open_batch(page: Page, batch: Batch) -> None:
@@ -41,12 +46,12 @@ def import_now(page: Page) -> None:
 
 
 def test_a_held_back_export_is_mended_and_imported_again(
-    page: Page, voila: Running, sample_workspace: Path, tmp_path: Path
+    home: Page, sample_workspace: Path, tmp_path: Path
 ) -> None:
     workspace = Workspace.open(sample_workspace)
     rows = [["Company name", "Code"], ["Mended One", "=A1"], ["#N/A", "=B1"]]
     batch = imported(workspace, tmp_path / "wanting.csv", rows)
-    visit(page, voila)
+    page = back(home)
     open_batch(page, batch)
 
     page.get_by_role("button", name="List", exact=True).click()
@@ -79,13 +84,13 @@ def test_a_held_back_export_is_mended_and_imported_again(
 
 
 def test_a_selection_is_deleted_and_the_delete_is_undone(
-    page: Page, voila: Running, sample_workspace: Path, tmp_path: Path, screenshots: Path
+    home: Page, sample_workspace: Path, tmp_path: Path, screenshots: Path
 ) -> None:
     workspace = Workspace.open(sample_workspace)
     rows = [["Company name", "First name"], ["Passing One", "Pia"], ["Passing Two", "Per"]]
     batch = imported(workspace, tmp_path / "passing.csv", rows)
     before = workspace.record_counts()
-    visit(page, voila)
+    page = back(home)
     open_batch(page, batch)
 
     page.get_by_role("button", name="Open", exact=True).first.click()
@@ -108,12 +113,10 @@ def test_a_selection_is_deleted_and_the_delete_is_undone(
     assert workspace.record_counts() == before
 
 
-def test_a_field_is_set_for_all_members(
-    page: Page, voila: Running, sample_workspace: Path, tmp_path: Path
-) -> None:
+def test_a_field_is_set_for_all_members(home: Page, sample_workspace: Path, tmp_path: Path) -> None:
     workspace = Workspace.open(sample_workspace)
     batch = imported(workspace, tmp_path / "coded.csv", [["Company name"], ["Coded One"]])
-    visit(page, voila)
+    page = back(home)
     open_batch(page, batch)
     page.get_by_role("button", name="Open", exact=True).first.click()
 

@@ -77,13 +77,21 @@ def showing(notebook: Path) -> serve.Command:
     return command
 
 
-def test_link_signs_in_and_takes_the_token_out_of_the_address(voila: Running, page: Page):
+def test_link_signs_in_without_a_trace_and_the_theme_follows_the_address(
+    voila: Running, page: Page
+):
     page.goto(voila.link)
     ready(page)
 
     expect(page).to_have_url(voila.address)
     expect(page).to_have_title("crmkit")
     assert "en" == page.locator("html").get_attribute("lang")
+    assert not dark(page)
+
+    page.goto(f"{voila.address}?theme=dark")
+    ready(page)
+
+    assert dark(page)
 
 
 def test_closed_tab_ends_its_kernel(voila: Running, page: Page):
@@ -99,17 +107,6 @@ def test_closed_tab_ends_its_kernel(voila: Running, page: Page):
 
     assert eventually(lambda: len(kernels(voila)) == 1)
     assert kernels(voila) < first
-
-
-def test_theme_follows_the_address(voila: Running, page: Page):
-    page.goto(voila.link)
-    ready(page)
-    assert not dark(page)
-
-    page.goto(f"{voila.address}?theme=dark")
-    ready(page)
-
-    assert dark(page)
 
 
 def test_other_settings_and_kernels_of_the_user_do_not_matter(

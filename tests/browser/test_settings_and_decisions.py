@@ -11,7 +11,6 @@ import openpyxl
 import pytest
 from playwright.sync_api import Page, expect
 
-from crmkit.serve import Running
 from crmkit.workspace import Workspace
 
 pytestmark = pytest.mark.browser
@@ -37,8 +36,13 @@ def make_file(tmp_path: Path) -> MakeFile:
     return make
 
 
-def upload(page: Page, running: Running, path: Path) -> None:
-    page.goto(running.link)
+@pytest.fixture
+def page(home: Page) -> Page:
+    """The module's page: each test is an import of its own."""
+    return home
+
+
+def upload(page: Page, path: Path) -> None:
     page.get_by_role("button", name="New import").click()
     with page.expect_file_chooser() as chooser:
         page.get_by_role("button", name="Choose a file").click()
@@ -88,9 +92,8 @@ def companies(workspace: Workspace, name: str) -> list[tuple[Any, ...]]:
 
 @pytest.mark.timeout(300)
 def test_a_known_job_is_one_click_and_its_consequences_are_shown(
-    page: Page, voila: Running, sample_workspace: Path, screenshots: Path
+    page: Page, sample_workspace: Path, screenshots: Path
 ) -> None:
-    page.goto(voila.link)
     page.get_by_role("button", name="New import").click()
     page.get_by_label("On this machine:").fill("samples/customers-update.xlsx")
     page.get_by_role("button", name="Open", exact=True).click()
@@ -118,7 +121,7 @@ def test_a_known_job_is_one_click_and_its_consequences_are_shown(
 
 
 def test_a_value_that_is_mapped_to_an_item_ends_in_the_crm(
-    page: Page, voila: Running, sample_workspace: Path, screenshots: Path, make_file: MakeFile
+    page: Page, sample_workspace: Path, screenshots: Path, make_file: MakeFile
 ) -> None:
     file = make_file(
         "categories.xlsx",
@@ -129,7 +132,7 @@ def test_a_value_that_is_mapped_to_an_item_ends_in_the_crm(
             ("Havblikk Testing AS", "Klient"),
         ],
     )
-    upload(page, voila, file)
+    upload(page, file)
     to_settings(page)
     lists = page.get_by_role("button", name=re.compile("^Lists"))
     expect(lists).to_contain_text("2 values that the CRM does not have")
@@ -154,7 +157,7 @@ def test_a_value_that_is_mapped_to_an_item_ends_in_the_crm(
 
 
 def test_an_ambiguous_match_is_resolved_and_committed(
-    page: Page, voila: Running, sample_workspace: Path, screenshots: Path, make_file: MakeFile
+    page: Page, sample_workspace: Path, screenshots: Path, make_file: MakeFile
 ) -> None:
     workspace = Workspace.open(sample_workspace)
     name = str(
@@ -164,7 +167,7 @@ def test_an_ambiguous_match_is_resolved_and_committed(
     )
     first, second = companies(workspace, name)
     file = make_file("ambiguous.xlsx", [("Company name", "Department"), (name, "Chosen by hand")])
-    upload(page, voila, file)
+    upload(page, file)
     to_settings(page)
     to_preview(page)
     look_at(page, name)
@@ -182,13 +185,13 @@ def test_an_ambiguous_match_is_resolved_and_committed(
 
 
 def test_a_cell_set_by_hand_survives_a_reload_and_is_written(
-    page: Page, voila: Running, sample_workspace: Path, make_file: MakeFile
+    page: Page, sample_workspace: Path, make_file: MakeFile
 ) -> None:
     file = make_file(
         "by-hand.xlsx",
         [("Company name", "Department"), ("Lysning Testing AS", "Salse"), ("Other AS", "Sales")],
     )
-    upload(page, voila, file)
+    upload(page, file)
     to_settings(page)
     to_preview(page)
     look_at(page, "Lysning Testing AS")
@@ -209,14 +212,12 @@ def test_a_cell_set_by_hand_survives_a_reload_and_is_written(
     assert [row[1] for row in rows] == ["Sales"]
 
 
-def test_many_rows_are_decided_at_once_and_undone(
-    page: Page, voila: Running, make_file: MakeFile
-) -> None:
+def test_many_rows_are_decided_at_once_and_undone(page: Page, make_file: MakeFile) -> None:
     file = make_file(
         "many.xlsx",
         [("Company name",), *((f"Mange Testing {number} AS",) for number in range(1, 13))],
     )
-    upload(page, voila, file)
+    upload(page, file)
     to_settings(page)
     to_preview(page)
     page.get_by_label("Search").fill("Testing 1")  # 1, 10, 11 and 12

@@ -13,12 +13,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 PAGES = Path(__file__).parent / "widget_pages"
 PACKAGE = Path(__file__).parents[2]
+WIDE: ViewportSize = {"width": 1280, "height": 900}
 READY = 90_000  # ms; the machine may be busy with other tests
 
 
@@ -44,15 +45,40 @@ def widgets(uploads: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield address
 
 
-@pytest.fixture
-def gallery(browser: Browser, widgets: str) -> Iterator[Page]:
-    """The widgets in Voilà; a page of its own, because the stock template asks the internet."""
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
+@contextlib.contextmanager
+def opened(browser: Browser, widgets: str) -> Iterator[Page]:
+    """The widgets in Voilà; a context of its own, because the stock template asks the internet."""
+    page = browser.new_page(viewport=WIDE)
     page.set_default_timeout(30_000)
     page.goto(f"{widgets}?import=abc")
     first_rows(page)
     yield page
     page.close()
+
+
+@pytest.fixture
+def fresh_gallery(browser: Browser, widgets: str) -> Iterator[Page]:
+    """A page of the test's own: for what sorts, ticks or ends it."""
+    with opened(browser, widgets) as page:
+        yield page
+
+
+@pytest.fixture(scope="module")
+def shared_gallery(browser: Browser, widgets: str) -> Iterator[Page]:
+    """One page for most tests: a new one takes a kernel and a million rows."""
+    with opened(browser, widgets) as page:
+        yield page
+
+
+@pytest.fixture
+def gallery(shared_gallery: Page) -> Page:
+    """The module's page, with all rows in the grid and the first on top."""
+    shared_gallery.set_viewport_size(WIDE)
+    shared_gallery.get_by_role("searchbox", name="Search in Rows of the import").fill("")
+    shared_gallery.locator(".ck-grid-scroll").evaluate("node => { node.scrollTop = 0; }")
+    expect(shared_gallery.get_by_text("1,000,000 rows")).to_be_visible()
+    expect(grid_row(shared_gallery, 1)).to_contain_text("person0@")
+    return shared_gallery
 
 
 def free_port() -> int:
@@ -130,38 +156,38 @@ def test_grid_shows_a_million_rows_and_hostile_text_as_text(gallery: Page) -> No
     assert gallery.evaluate("window.hacked") is None
 
 
-def test_keys_walk_through_the_whole_grid(gallery: Page) -> None:
+def test_keys_walk_through_the_whole_grid(fresh_gallery: Page) -> None:
     """Arrows, pages, ends and Enter work at any depth, and focus is never lost."""
-    grid_row(gallery, 1).get_by_role("gridcell").nth(1).click()
-    told(gallery, "row 0")
+    grid_row(fresh_gallery, 1).get_by_role("gridcell").nth(1).click()
+    told(fresh_gallery, "row 0")
 
-    gallery.keyboard.press("ArrowDown")
-    gallery.keyboard.press("ArrowRight")
-    focused = gallery.locator(":focus")
+    fresh_gallery.keyboard.press("ArrowDown")
+    fresh_gallery.keyboard.press("ArrowRight")
+    focused = fresh_gallery.locator(":focus")
     expect(focused).to_have_attribute("aria-colindex", "3")
-    told(gallery, "row 1")
+    told(fresh_gallery, "row 1")
 
-    gallery.keyboard.press("Control+End")
+    fresh_gallery.keyboard.press("Control+End")
     expect(focused).to_have_text("+47 20999999")
-    told(gallery, "row 999999")
+    told(fresh_gallery, "row 999999")
 
-    gallery.keyboard.press("PageUp")
+    fresh_gallery.keyboard.press("PageUp")
     expect(focused).to_contain_text("+47 2099998")
 
-    gallery.keyboard.press("Control+Home")
+    fresh_gallery.keyboard.press("Control+Home")
     expect(focused).to_have_attribute("type", "checkbox")
-    told(gallery, "row 0")
+    told(fresh_gallery, "row 0")
 
-    gallery.keyboard.press("End")
+    fresh_gallery.keyboard.press("End")
     expect(focused).to_have_attribute("aria-colindex", "7")
-    gallery.keyboard.press("Home")
-    gallery.keyboard.press("ArrowRight")
-    gallery.keyboard.press("ArrowUp")
+    fresh_gallery.keyboard.press("Home")
+    fresh_gallery.keyboard.press("ArrowRight")
+    fresh_gallery.keyboard.press("ArrowUp")
     expect(focused).to_have_role("columnheader")
-    gallery.keyboard.press("Enter")
-    gallery.keyboard.press("Enter")
+    fresh_gallery.keyboard.press("Enter")
+    fresh_gallery.keyboard.press("Enter")
     expect(focused).to_have_attribute("aria-sort", "descending")
-    expect(grid_row(gallery, 1)).to_contain_text("1000000")
+    expect(grid_row(fresh_gallery, 1)).to_contain_text("1000000")
 
 
 def test_wheel_goes_row_by_row_in_a_million(gallery: Page) -> None:
@@ -186,32 +212,32 @@ def test_scroll_bar_reaches_the_middle_and_the_end(gallery: Page) -> None:
     expect(grid_row(gallery, 1_000_000)).to_be_in_viewport()
 
 
-def test_search_and_sort_are_done_by_the_source(gallery: Page) -> None:
+def test_search_and_sort_are_done_by_the_source(fresh_gallery: Page) -> None:
     """A search finds rows anywhere, sorting starts at the top, and both can be taken back."""
-    gallery.get_by_role("searchbox", name="Search in Rows of the import").fill("person99999")
-    expect(gallery.get_by_text("11 rows found")).to_be_visible()
+    fresh_gallery.get_by_role("searchbox", name="Search in Rows of the import").fill("person99999")
+    expect(fresh_gallery.get_by_text("11 rows found")).to_be_visible()
 
-    gallery.get_by_role("columnheader", name="Row").click()
-    gallery.get_by_role("columnheader", name="Row").click()
-    expect(grid_row(gallery, 1)).to_contain_text("person999999@")
+    fresh_gallery.get_by_role("columnheader", name="Row").click()
+    fresh_gallery.get_by_role("columnheader", name="Row").click()
+    expect(grid_row(fresh_gallery, 1)).to_contain_text("person999999@")
 
-    gallery.get_by_role("searchbox", name="Search in").fill("nobody at all")
-    expect(gallery.get_by_text("Nothing contains these words.")).to_be_visible()
+    fresh_gallery.get_by_role("searchbox", name="Search in").fill("nobody at all")
+    expect(fresh_gallery.get_by_text("Nothing contains these words.")).to_be_visible()
 
 
-def test_check_box_is_kept_by_the_source(gallery: Page) -> None:
+def test_check_box_is_kept_by_the_source(fresh_gallery: Page) -> None:
     """A box is ticked by click and by Space, and stays so after sorting."""
-    box = grid_row(gallery, 3).get_by_role("checkbox")
+    box = grid_row(fresh_gallery, 3).get_by_role("checkbox")
     box.click()
     expect(box).not_to_be_checked()
-    gallery.keyboard.press("ArrowDown")
-    gallery.keyboard.press("Space")
-    expect(grid_row(gallery, 4).get_by_role("checkbox")).not_to_be_checked()
+    fresh_gallery.keyboard.press("ArrowDown")
+    fresh_gallery.keyboard.press("Space")
+    expect(grid_row(fresh_gallery, 4).get_by_role("checkbox")).not_to_be_checked()
 
-    gallery.get_by_role("columnheader", name="Import").click()
-    expect(grid_row(gallery, 1)).to_contain_text("person2@")
-    expect(grid_row(gallery, 2)).to_contain_text("person3@")
-    expect(grid_row(gallery, 2).get_by_role("checkbox")).not_to_be_checked()
+    fresh_gallery.get_by_role("columnheader", name="Import").click()
+    expect(grid_row(fresh_gallery, 1)).to_contain_text("person2@")
+    expect(grid_row(fresh_gallery, 2)).to_contain_text("person3@")
+    expect(grid_row(fresh_gallery, 2).get_by_role("checkbox")).not_to_be_checked()
 
 
 def test_failing_source_says_so_and_can_be_tried_again(gallery: Page) -> None:
@@ -296,11 +322,11 @@ def test_comparison_marks_each_change_in_a_word(gallery: Page) -> None:
     assert gallery.evaluate("window.hacked") is None
 
 
-def test_address_is_read_and_changed_without_a_reload(gallery: Page) -> None:
+def test_address_is_read_and_changed_without_a_reload(fresh_gallery: Page) -> None:
     """What the page was asked for reaches Python, and Python can write into the address."""
-    told(gallery, "ready [('import', 'abc')]")
+    told(fresh_gallery, "ready [('import', 'abc')]")
 
-    expect(gallery).to_have_url(re.compile(r"\?import=abc&seen=1$"))
+    expect(fresh_gallery).to_have_url(re.compile(r"\?import=abc&seen=1$"))
 
 
 def test_callback_that_fails_is_shown_as_a_message(gallery: Page) -> None:
@@ -310,6 +336,8 @@ def test_callback_that_fails_is_shown_as_a_message(gallery: Page) -> None:
     alert = gallery.get_by_role("alert").filter(has_text="Something went wrong")
     expect(alert).to_be_visible()
     expect(alert).not_to_contain_text("script")
+    gallery.get_by_role("button", name="Close this message").click()
+    expect(alert).to_have_count(0)
 
 
 def test_hundred_megabytes_arrive_whole(gallery: Page, uploads: Path, tmp_path: Path) -> None:
@@ -360,16 +388,18 @@ def test_file_that_is_too_large_is_refused_before_it_is_sent(gallery: Page, tmp_
     ).to_be_visible()
 
 
-def test_dead_kernel_is_told_on_the_page(gallery: Page) -> None:
+def test_dead_kernel_is_told_on_the_page(fresh_gallery: Page) -> None:
     """When the program dies, a banner says so and offers to reload the page."""
-    banner = gallery.get_by_role("alert").filter(has_text="The connection to the program was lost.")
+    banner = fresh_gallery.get_by_role("alert").filter(
+        has_text="The connection to the program was lost."
+    )
     expect(banner).to_have_count(0)
 
-    gallery.get_by_role("searchbox", name="Search in").fill("kill the kernel")
+    fresh_gallery.get_by_role("searchbox", name="Search in").fill("kill the kernel")
 
     expect(banner).to_be_visible(timeout=15_000)
-    gallery.get_by_role("button", name="Reload").click()
-    first_rows(gallery)
+    fresh_gallery.get_by_role("button", name="Reload").click()
+    first_rows(fresh_gallery)
     expect(banner).to_have_count(0)
 
 
