@@ -847,10 +847,11 @@ class ImportSession:
 
     def list_values(self) -> tuple[ListValue, ...]:
         """The file's values for lists that are not the name of an item, with near spellings."""
-        with (
-            self.reading() as db,
-            db.attached(self.workspace.crm_path, "crm", read_only=True),
-        ):
+        with self.reading() as db:
+            return self._list_values(db)
+
+    def _list_values(self, db: Database) -> tuple[ListValue, ...]:
+        with db.attached(self.workspace.crm_path, "crm", read_only=True):
             cleaning.make_source(db, self.mapping, self.workspace.preferences.country)
             return lists.list_values(db, self._cells())
 
@@ -919,13 +920,14 @@ class ImportSession:
         staged, mapping, chosen = self.staged, self.mapping, self.settings
         used = {e.column for e in mapping.columns if e.target}
         used |= {part for made in mapping.made for part in made.columns}
-        unknown = [value for value in self.list_values() if not value.item]
         with self.reading() as db:
+            unknown = [value for value in self._list_values(db) if not value.item]
             content = drift.marks(db, [c.id for c in staged.columns if c.id in used])
             columns, made = descriptions.described_columns(mapping, staged, content)
             kept = keyed.keep(db, mapping, chosen, self.schema)
+            rows = _left_out(db)
         omitted = list(kept.omitted)
-        if rows := self.left_out():
+        if rows:
             omitted.append(f"{rows:,} rows that were left out: another file has other rows.")
         price_list = self.price_list
         description = Description(
@@ -1218,7 +1220,7 @@ class ImportSession:
     def left_out(self) -> int:
         """How many rows are left out."""
         with self.reading() as db:
-            return int(db.value(sql("select count(*) from left_out")))
+            return _left_out(db)
 
     def meanwhile(self, *, progress: Progress = no_progress) -> Meanwhile | None:
         """What others wrote to the CRM since the preview was made; None when nothing, or none is there."""
@@ -1545,6 +1547,10 @@ def _kept_unless_replaced(path: Path) -> Iterator[None]:
             before.replace(path)
         raise
     before.unlink(missing_ok=True)
+
+
+def _left_out(db: Database) -> int:
+    return int(db.value(sql("select count(*) from left_out")))
 
 
 def _rows_sql(rows: Sequence[int]) -> Query:
