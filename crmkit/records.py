@@ -629,27 +629,36 @@ def make_children(db: Database, matcher: Matcher, child: Child) -> None:
         )
     )
     _make_known_children(db, matcher, child, before)
+    known = sql(
+        """
+        union all
+        select incoming.record_no, match.id, incoming.slot, incoming.key, incoming.value,
+            incoming.position + coalesce(ranks.rank, 0)
+        from {incoming} as incoming
+        join {match} as match on match.record_no = incoming.record_no and match.decision = 'update'
+        left join (select record_no, slot, max(rank) as rank from {before} group by all) as ranks
+            on ranks.record_no = incoming.record_no and ranks.slot = incoming.slot
+        anti join {before} as before on before.record_no = incoming.record_no
+            and before.slot = incoming.slot and before.key = incoming.key
+        """,
+        incoming=incoming,
+        before=before,
+        match=matcher.table("match"),
+    )
     db.run(
         sql(
             """
             create or replace table {after} as
             select incoming.record_no, match.id as owner_id,
-                incoming.slot, incoming.key, incoming.value,
-                incoming.position + coalesce(ranks.rank, 0) as rank
+                incoming.slot, incoming.key, incoming.value, incoming.position as rank
             from {incoming} as incoming
-            join {match} as match on match.record_no = incoming.record_no
-                and match.decision in ('new', 'update')
-            left join (select record_no, slot, max(rank) as rank from {before} group by all) as ranks
-                on ranks.record_no = incoming.record_no and ranks.slot = incoming.slot
-            anti join {before} as before on before.record_no = incoming.record_no
-                and before.slot = incoming.slot and before.key = incoming.key
-            {taken}
+            join {match} as match on match.record_no = incoming.record_no and match.decision = 'new'
+            {known}
             """,
-            taken=sql("where match.decision = 'new'") if rule is ChildAction.KEEP else sql(""),
             after=after,
             incoming=incoming,
-            before=before,
             match=matcher.table("match"),
+            known=sql("") if rule is ChildAction.KEEP else known,
         )
     )
     # Only a slot that the file fills for a record is replaced: a blank cell removes nothing.

@@ -248,9 +248,10 @@ def _history(told: Workspace, found: list[str]) -> tuple[list[dict[str, Any]], d
         for row in log:
             if (restored := _restored(row)) and row["batch"] not in restores:
                 restores.add(row["batch"])
-                before, of = (told.path / "backups" / name for name in (row["backup"], restored))
-                held[restored] = max((each["batch"] for each in _log_of(of)), default=0)
-                unread.append(before)
+                # Not asked of the backup: who made it for a batch that came too late gave it up.
+                earlier = (each["batch"] for each in log if each["batch"] < row["batch"])
+                held[restored] = max(earlier, default=0)
+                unread.append(told.path / "backups" / row["backup"])
     return [every[number] for number in sorted(every)], held
 
 
