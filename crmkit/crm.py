@@ -83,6 +83,40 @@ class Preferences:
     limits: Limits = limits.USUAL
 
 
+KEPT: Final = {
+    "keep_backups": "Backups to keep",
+    "backup_megabytes": "At most, in MB",
+    "keep_import_days": "Keep imports, days",
+}
+"""What the screens call the preferences of how much is kept, and how long."""
+
+_MOST_KEPT: Final = {
+    "keep_backups": 1_000,
+    "backup_megabytes": 10_000_000,
+    "keep_import_days": 10_000,
+}
+
+
+def _check_kept(preferences: Preferences) -> None:
+    """Refuse to keep nothing, or more than there can be.
+
+    Raises:
+        SettingsError: All numbers that make no sense.
+    """
+    faults = [
+        f"{label}: {getattr(preferences, name):,}, of 1 to {_MOST_KEPT[name]:,}"
+        for name, label in KEPT.items()
+        if not 1 <= getattr(preferences, name) <= _MOST_KEPT[name]
+    ]
+    if faults:
+        usual = ", ".join(f"{getattr(Preferences, name):,} ({KEPT[name]})" for name in KEPT)
+        raise SettingsError(
+            "So much, or so little, cannot be kept.",
+            where="; ".join(faults),
+            mend=f"Set each to a number in its range. Usual are {usual}.",
+        )
+
+
 def table(table_id: str) -> Query:
     """A table of the attached CRM."""
     return name(_CATALOG, table_id)
@@ -296,8 +330,9 @@ def save_preferences(db: Database, preferences: Preferences) -> None:
     """Store the workspace's preferences. A default that is not in its list yet is added to it.
 
     Raises:
-        SettingsError: A limit makes no sense.
+        SettingsError: A limit, or a number of what is kept, makes no sense.
     """
+    _check_kept(preferences)
     preferences.limits.check()
     for list_id in ("category", "business", "legal_basis"):
         if default := getattr(preferences, f"default_{list_id}"):

@@ -66,7 +66,9 @@ _WHOSE: Final = {
         "contactpersoons contactpersoon contacts contact kontaktpersonens kontaktpersons kontaktperson"
         " kontakten kontakt kontakts ansprechpartners ansprechpartner personens persoon person"
         " medarbeider medarbejder medewerker mitarbeiter employee ansatt lead member medlems medlem"
-        " lid mitglieds mitglied"
+        " lid mitglieds mitglied deltakerens deltakers deltaker deltagerens deltagers deltager deltagarens"
+        " deltagares deltagare deelnemers deelnemer teilnehmers teilnehmer participants participant"
+        " attendees attendee"
     ),
     "product": (
         "products product produkts produkt artikelens artikel artikkel article items item varens vare"

@@ -229,7 +229,8 @@ def land(db: Database, source: Source, layout: Layout, *, progress: Progress) ->
 
 def _asks_encoding(source: Source) -> bool:
     """Whether a source's encoding can be said; others are read as they state it, and only so."""
-    return source.kind in (*_TEXT, SourceKind.VCARD) or source.markup == "html"
+    kinds = (*_TEXT, SourceKind.VCARD, SourceKind.XML, SourceKind.XCARD)
+    return source.kind in kinds or source.markup == "html"
 
 
 def _within_time(source: Source, progress: Progress) -> Progress:

@@ -47,6 +47,9 @@ def test_headers_are_compared_without_case_accents_and_marks(header: str, text: 
         ("Default Address Company", "company_name", {"main"}),
         ("Hauptadresse - PLZ", "zip_code", {"main"}),
         ("Address 1: Country/Region", "country", {"main"}),
+        ("Deltakers e-post", "email", {"person"}),
+        ("Mobil deltagare", "mobile", {"person"}),
+        ("E-Mail Teilnehmer", "email", {"person"}),
     ],
 )
 def test_words_around_a_known_one_say_whose_it_is(
@@ -55,6 +58,47 @@ def test_words_around_a_known_one_say_whose_it_is(
     found = read(header)
 
     assert (found.concept, found.whose) == (concept, whose)
+
+
+@pytest.mark.parametrize(
+    ("header", "concept"),
+    [
+        ("Firmierung", "company_name"),
+        ("Umsatzsteuer-IdNr", "vat_number"),
+        ("Sales Tax Registration Number", "vat_number_abroad"),
+        ("Tel. vast", "phone"),
+        ("Fastnetnummer", "phone"),
+        ("Dhr/Mevr", "salutation"),
+        ("Herr/Fru", "salutation"),
+        ("Owned By", "our_contact"),
+        ("Betreut durch", "our_contact"),
+        ("About", "info"),
+        ("Über uns", "info"),
+        ("Deltaker", "full_name"),
+        ("Teilnehmer/in", "full_name"),
+        ("Naam deelnemer", "full_name"),
+    ],
+)
+def test_words_that_lists_of_customers_and_participants_use_are_known(
+    header: str, concept: str
+) -> None:
+    assert concept == read(header).concept
+
+
+@pytest.mark.parametrize(
+    ("header", "concept"),
+    [
+        ("Leverandørs varenr.", "product_supplier_code"),
+        ("Leverantörs artikelnr", "product_supplier_code"),
+        ("Hauptkategorie", "product_category"),
+        ("Hoofdcategorie", "product_category"),
+        ("Huvudkategori", "product_category"),
+    ],
+)
+def test_words_that_lists_of_products_use_are_known(header: str, concept: str) -> None:
+    found = headers.read(header, headers.words(frozenset({"product"})), {})
+
+    assert (concept, frozenset()) == (found.concept, found.whose)
 
 
 def test_the_language_of_a_web_shop_before_a_header_says_nothing() -> None:

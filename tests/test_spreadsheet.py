@@ -710,8 +710,10 @@ def test_a_protected_opendocument_sheet_says_so(tmp_path: Path) -> None:
         archive.writestr("content.xml", b"\x00\x01")
         archive.writestr("META-INF/manifest.xml", "<x><manifest:encryption-data/></x>")
 
-    with pytest.raises(SourceError, match="protected"):
+    with pytest.raises(SourceError, match="OpenDocument spreadsheet is protected") as caught:
         sources.inspect(path)
+    assert "save a copy without password" in caught.value.mend
+    assert path.name in caught.value.where
 
 
 # --- limits and damage -----------------------------------------------------------------------

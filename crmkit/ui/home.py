@@ -11,6 +11,7 @@ from typing import Any, Final
 import ipywidgets as w
 
 from crmkit.batches import Batch, BatchKind
+from crmkit.crm import KEPT
 from crmkit.entities import LEGAL_BASES, WITHDRAWN
 from crmkit.limits import LABELS, Limits
 from crmkit.ui import markup
@@ -56,15 +57,12 @@ class HomePanel(Panel):
         self._business = w.Text(description="Default business:", **_WIDE)
         self._basis = w.Dropdown(description="Default legal basis:", **_WIDE)
         self._country = w.Dropdown(description="Own country:", **_WIDE)
-        self._keep = w.BoundedIntText(description="Backups to keep:", min=1, max=1000, **_WIDE)
-        self._megabytes = w.BoundedIntText(
-            description="At most, in MB:", min=1, max=10_000_000, **_WIDE
-        )
-        self._days = w.BoundedIntText(description="Keep imports, days:", min=1, max=10_000, **_WIDE)
+        # Numbers are not bounded: what is not possible is told, instead of changed without a word.
+        self._kept = {
+            name: w.IntText(description=f"{label}:", **_WIDE) for name, label in KEPT.items()
+        }
         self._limits = {
-            # Not bounded: what is not possible is told, instead of changed without a word.
-            name: w.IntText(description=f"{label}:", **_WIDE)
-            for name, label in LABELS.items()
+            name: w.IntText(description=f"{label}:", **_WIDE) for name, label in LABELS.items()
         }
         self._backups = BackupList(desk, restored=self.show)
         self.private = PrivateData(desk, purged=self.show)
@@ -76,9 +74,7 @@ class HomePanel(Panel):
                 self._business,
                 self._basis,
                 self._country,
-                self._keep,
-                self._megabytes,
-                self._days,
+                *self._kept.values(),
                 *self._limits.values(),
                 button("Save preferences", self._save, desk),
             ]
@@ -150,9 +146,8 @@ class HomePanel(Panel):
         self._basis.value = preferences.default_legal_basis
         self._country.options = workspace.countries()
         self._country.value = preferences.country
-        self._keep.value = preferences.keep_backups
-        self._megabytes.value = preferences.backup_megabytes
-        self._days.value = preferences.keep_import_days
+        for name, control in self._kept.items():
+            control.value = getattr(preferences, name)
         for name, control in self._limits.items():
             control.value = getattr(preferences.limits, name)
         self._backups.opened()
@@ -242,9 +237,7 @@ class HomePanel(Panel):
             default_business=self._business.value.strip(),
             default_legal_basis=self._basis.value,
             country=self._country.value,
-            keep_backups=self._keep.value,
-            backup_megabytes=self._megabytes.value,
-            keep_import_days=self._days.value,
+            **{name: control.value for name, control in self._kept.items()},
             limits=Limits(**{name: control.value for name, control in self._limits.items()}),
         )
         self.desk.tell("The preferences are saved.", level=NoticeLevel.SUCCESS)

@@ -202,15 +202,14 @@ class SourcePanel(Panel):
             first = staged.header_row - staged.header_rows + 1
             header = f"headers in rows {first} to {staged.header_row}"
         header = "one row for each entry" if staged.contacts else header
-        rows = "row" if staged.blank_rows == 1 else "rows"
-        blank = f", {staged.blank_rows:,} blank {rows} passed over" if staged.blank_rows else ""
-        rows = "row" if staged.rejected == 1 else "rows"
-        aside = f", {staged.rejected:,} {rows} set aside" if staged.rejected else ""
+        blanks = _counted(staged.blank_rows, "blank row")
+        blank = f", {blanks} passed over" if staged.blank_rows else ""
+        aside = f", {_counted(staged.rejected, 'row')} set aside" if staged.rejected else ""
         return "".join(
             (
                 markup.paragraph(
-                    f"{staged.source_name}: {staged.row_count:,} rows, {len(staged.columns)} columns"
-                    f" ({where}{header}{blank}{aside}).",
+                    f"{staged.source_name}: {_counted(staged.row_count, 'row')},"
+                    f" {_counted(len(staged.columns), 'column')} ({where}{header}{blank}{aside}).",
                     style="ck-lead",
                 ),
                 markup.bullets(staged.notes, style="ck-notes"),
@@ -233,6 +232,11 @@ class SourcePanel(Panel):
                 ),
             )
         )
+
+
+def _counted(count: int, noun: str) -> str:
+    """A number of things: 1 row, 2 rows."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _shown(delimiter: str) -> str:

@@ -59,7 +59,7 @@ def test_each_sees_their_own_imports_and_shared_ones(
     small = tmp_path / "anns-list.csv"
     small.write_text("Company name\nAcme AS\n", encoding="utf-8")
     page.locator("input[type=file]").set_input_files(small)
-    expect(page.get_by_text("anns-list.csv: 1 rows")).to_be_visible()
+    expect(page.get_by_text("anns-list.csv: 1 row,")).to_be_visible()
     import_address = page.url
     page.get_by_role("button", name="Home").click()
     expect(page.get_by_text("anns-list.csv, at step source")).to_be_visible()

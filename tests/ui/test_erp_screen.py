@@ -82,7 +82,7 @@ def test_the_rows_are_shown_and_the_ticked_ones_taken(panel: SourcePanel) -> Non
     assert panel.desk.wait(60)
 
     assert 1 == panel.desk.session.staged.row_count
-    assert "Sample customers.csv: 1 rows" in panel._found.value
+    assert "Sample customers.csv: 1 row," in panel._found.value
     assert panel.ready()
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import ipywidgets as w
 import pytest
 
+from crmkit.crm import KEPT
 from crmkit.errors import SettingsError, SourceError
 from crmkit.limits import LABELS, USUAL, Limits
 from crmkit.ui.handling import NoticeLevel
@@ -71,6 +72,27 @@ def test_a_senseless_limit_is_refused_with_a_message(
     assert f"{getattr(USUAL, name):,} ({LABELS[name]})" in notice.mend
     assert USUAL == home.desk.workspace.preferences.limits
     assert 1 == home.desk.workspace.new_import().load(wide).row_count
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("keep_backups", 0), ("backup_megabytes", -1), ("keep_import_days", 100_000)],
+)
+def test_a_senseless_number_of_what_is_kept_is_refused_with_a_message(
+    home: HomePanel, name: str, value: int
+) -> None:
+    """It is not made another number without a word."""
+    before = home.desk.workspace.preferences
+    home._kept[name].value = value
+
+    press(home.widget, "Save preferences")
+
+    notice = home.desk.message.notice
+    assert notice is not None
+    assert NoticeLevel.ERROR is notice.level
+    assert f"{KEPT[name]}: {value:,}" in notice.where
+    assert f"{getattr(before, name):,} ({KEPT[name]})" in notice.mend
+    assert before == home.desk.workspace.preferences
 
 
 def test_a_senseless_limit_is_refused_in_python_too(home: HomePanel) -> None:

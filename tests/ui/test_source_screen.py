@@ -75,6 +75,35 @@ def test_vcards_have_only_their_encoding_to_choose_and_their_broken_card_is_show
     assert "none" == panel._header.layout.display == panel._sheet.layout.display
 
 
+def test_the_encoding_of_an_audit_file_can_be_chosen(tmp_path: Path) -> None:
+    workspace = new_workspace(tmp_path / "workspace")
+    desk = Desk(workspace, workspace.new_import(), folders=(SAMPLES,), strict=True)
+    panel = SourcePanel(desk)
+    panel.show()
+    (name,) = [label for label in files(panel).files.options if "audit-file" in label]
+    opened(panel, name)
+    assert "" == panel._encoding.layout.display
+    assert "Bjørkelund" in str(panel._found.value)
+
+    panel._encoding.value = "cp1252"
+    panel._again.click()
+    assert panel.desk.wait(60)
+
+    assert "BjÃ¸rkelund" in str(panel._found.value)
+    assert "cp1252" == panel._encoding.value
+
+
+def test_one_row_is_not_called_rows(tmp_path: Path) -> None:
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists" / "one.csv").write_text("Company name,City\nAcme AS,Oslo\n")
+    workspace = new_workspace(tmp_path / "workspace")
+    folders = (tmp_path / "lists",)
+    panel = SourcePanel(Desk(workspace, workspace.new_import(), folders=folders, strict=True))
+    panel.show()
+
+    assert "one.csv: 1 row, 2 columns (" in opened(panel, "lists/one.csv")
+
+
 def test_another_list_of_a_zip_can_be_chosen(panel: SourcePanel) -> None:
     assert "vCard contacts" in opened(panel, "lists/takeout.zip")
     assert ("All/All.vcf", "My/My.csv") == tuple(value for _, value in panel._sheet.options)
