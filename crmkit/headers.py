@@ -68,7 +68,8 @@ _WHOSE: Final = {
         " medarbeider medarbejder medewerker mitarbeiter employee ansatt lead member medlems medlem"
         " lid mitglieds mitglied deltakerens deltakers deltaker deltagerens deltagers deltager deltagarens"
         " deltagares deltagare deelnemers deelnemer teilnehmers teilnehmer participants participant"
-        " attendees attendee"
+        " attendees attendee kursists kursist cursist kursdeltakers kursdeltaker kursdeltagers"
+        " kursdeltager kursteilnehmer besuchers besucher bezoekers bezoeker visitors visitor"
     ),
     "product": (
         "products product produkts produkt artikelens artikel artikkel article items item varens vare"

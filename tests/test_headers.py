@@ -75,6 +75,8 @@ def test_words_around_a_known_one_say_whose_it_is(
         ("About", "info"),
         ("Über uns", "info"),
         ("Deltaker", "full_name"),
+        ("Kursist", "full_name"),
+        ("Arbetsplats", "company_name"),
         ("Teilnehmer/in", "full_name"),
         ("Naam deelnemer", "full_name"),
     ],
