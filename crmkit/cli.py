@@ -279,7 +279,8 @@ def private(workspace: WorkspaceOption = Path("workspace")) -> None:
     if not found:
         typer.echo("Nothing is left.")
     for item in found:
-        rows = "" if item.rows is None else f"  {item.rows:,} rows"
+        noun = "row" if item.rows == 1 else "rows"
+        rows = "" if item.rows is None else f"  {item.rows:,} {noun}"
         old = "  old" if item.old else ""
         typer.echo(
             f"{item.name}  {item.kind.label}{f'  {item.source}' if item.source else ''}{rows}"

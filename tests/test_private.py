@@ -285,7 +285,7 @@ def test_the_command_lists_and_purges(workspace: Workspace) -> None:
     run = CliRunner().invoke
 
     listed = run(app, ["private", *where]).output
-    assert f"{rest.id}  rest of an import  people.csv  1 rows" in listed
+    assert f"{rest.id}  rest of an import  people.csv  1 row" in listed
     assert f"held-back-{rest.id}.csv  export" in listed
 
     assert "Nothing to delete." in run(app, ["purge", "--old", *where]).output
