@@ -358,6 +358,52 @@ def test_a_number_is_read_as_its_format_shows_it(
     assert [(2, "Acme", shown)] == rows(db)
 
 
+def test_how_a_text_is_pronounced_and_escaped_is_not_its_text(db: Database, tmp_path: Path) -> None:
+    """Japanese Excel keeps the reading of a name beside it; all of them escape carriage returns."""
+    spoken = "<r><t>京</t></r><r><t>都</t></r><rPh sb='0' eb='2'><t>キョウト</t></rPh>"
+    plain = book(tmp_path / "plain.xlsx", ["Company name", "Note"], ["Kyoto", "Escaped"])
+    path = tmp_path / "list.xlsx"
+    with zipfile.ZipFile(plain) as read, zipfile.ZipFile(path, "w") as written:
+        for part in read.namelist():
+            text = read.read(part)
+            text = text.replace(b"<t>Kyoto</t>", spoken.encode())
+            text = text.replace(b"<t>Escaped</t>", b"<t>one_x000D_\ntwo _x0041_</t>")
+            written.writestr(part, text)
+
+    land(db, path)
+
+    assert rows(db) == [(2, "京都", "one\r\ntwo A")]
+
+
+def test_a_chart_is_no_sheet_and_a_very_hidden_sheet_is_a_hidden_one(tmp_path: Path) -> None:
+    made = openpyxl.Workbook()
+    made.create_chartsheet("Chart", 0)
+    made.create_sheet("Data").append(["Company name"])
+    made["Data"].sheet_state = "veryHidden"
+    made["Sheet"].append(["Nothing here"])
+    made.save(tmp_path / "list.xlsx")
+
+    found = sources.inspect(tmp_path / "list.xlsx").sheets
+
+    assert {"Sheet": True, "Data": False} == {sheet.name: sheet.visible for sheet in found}
+
+
+def test_numbers_that_a_double_cannot_hold_are_what_excel_shows(
+    db: Database, tmp_path: Path
+) -> None:
+    land(
+        db,
+        book(
+            tmp_path / "list.xlsx",
+            ["Company name", "Number", "Price"],
+            ["Acme", 31665479012.0, 1.1800000000000002],
+            ["Beta", "1-PACK", 1.0],
+        ),
+    )
+
+    assert rows(db) == [(2, "Acme", "31665479012", "1.18"), (3, "Beta", "1-PACK", "1")]
+
+
 def test_dates_of_the_1904_calendar_are_the_same_days(db: Database, tmp_path: Path) -> None:
     from openpyxl.utils.datetime import CALENDAR_MAC_1904
 

@@ -499,3 +499,24 @@ def test_a_staged_table_survives_being_kept(db: Database, tmp_path: Path) -> Non
     staged = land(db, text(tmp_path / "x.csv", "Name,City\nAcme,Oslo\nBeta,Moss,x\n"))
 
     assert staged == staging.from_json(staging.to_json(staged))
+
+
+def test_the_line_of_the_format_above_datevs_headers_is_passed_over(
+    db: Database, tmp_path: Path
+) -> None:
+    """It is as wide as the table, and full of values."""
+    path = tmp_path / "EXTF_GP_Stamm.csv"
+    path.write_text(
+        '"EXTF";700;16;"Debitoren/Kreditoren";5;20240130140440439\n'
+        "Konto;Name (Adressattyp Unternehmen);Stra\u00dfe;Postleitzahl;Ort;EU-UStID\n"
+        '10000;"Muster GmbH";"Hauptstr. 12";"70173";"Stuttgart";"136695976"\n',
+        encoding="cp1252",
+    )
+
+    staged = land(db, path)
+
+    assert 2 == staged.header_row
+    assert "Konto" == staged.columns[0].header
+    assert [(3, "10000", "Muster GmbH", "Hauptstr. 12", "70173", "Stuttgart", "136695976")] == rows(
+        db
+    )

@@ -13,6 +13,9 @@ from crmkit.sources.model import BLANKS, Merge, NumberedRow
 _VALUE = re.compile(r"[\d\s.,:/+-]+|.*@.*\..*|(https?://|www\.).*", re.IGNORECASE)
 _ASIDE: Final = re.compile(r"[(\[].*[)\]]", re.DOTALL)
 
+_FORMAT_MARKS: Final = ("EXTF", "DTVF")
+"""How DATEV's line of the format begins, which is full of values and stands above the headers."""
+
 _NOTE: Final = re.compile(
     r"(sub|grand )?total\b|sum\b|count\b|source\b|notes?\b|page \d|printed|exported|generated|created"
     r"|end of|copyright|©|\*|=+$|-+$|_+$"
@@ -42,7 +45,7 @@ def find_header_row(rows: Sequence[NumberedRow]) -> int:
     width = widths[-min(max(2, len(widths) // 5), len(widths))] if widths else 0
     for place, (number, cells) in enumerate(filled):
         words = [cell for cell in cells if cell]
-        if not words or len(words) < max(1, 0.6 * width):
+        if len(words) < max(1, 0.6 * width) or words[0] in _FORMAT_MARKS:
             continue
         if not _are_headers(words):
             # The first wide row holds values: the table has no headers.
