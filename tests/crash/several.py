@@ -106,7 +106,7 @@ def prepare(folder: Path) -> None:
     workspace = Workspace.create(folder / "workspace")
     # All of the history is in the backups.
     workspace.preferences = replace(
-        workspace.preferences, keep_backups=100_000, backup_megabytes=1_000_000
+        workspace.preferences, keep_backups=1_000, backup_megabytes=1_000_000
     )
     path = folder / "start.csv"
     _write(path, [_row(random.Random(1), number) for number in range(_COMPANIES - 5)])
