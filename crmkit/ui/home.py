@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
@@ -51,6 +51,7 @@ class HomePanel(Panel):
         self._counts = w.HTML()
         self._unfinished = w.VBox()
         self._batches = w.VBox()
+        self._listed: tuple[Sequence[Unfinished], Sequence[Batch], int] | None = None
         self._download = Downloader()
         self._mandatory = w.Checkbox(description="Mandatory company on person", indent=False)
         self._category = w.Text(description="Default category:", **_WIDE)
@@ -111,31 +112,12 @@ class HomePanel(Panel):
     def show(self) -> None:
         workspace = self.desk.workspace
         self._counts.value = markup.paragraph(_holds(workspace), style="ck-lead")
-        unfinished = workspace.unfinished()
-        self._unfinished.children = (
-            [
-                w.HTML("<h3>Unfinished imports</h3>"),
-                *(self._unfinished_line(item) for item in unfinished),
-            ]
-            if unfinished
-            else []
-        )
-        batches = workspace.batches()
-        self._batches.children = (
-            [
-                w.HTML("<h3>Past imports</h3>"),
-                *(self._batch_line(batch) for batch in batches),
-                w.HBox(
-                    [
-                        button("Log as Excel", lambda: self._log("xlsx"), self.desk),
-                        button("Log as CSV", lambda: self._log("csv"), self.desk),
-                    ]
-                ),
-            ]
-            if batches
-            else []
-        )
         preferences = workspace.preferences
+        listed = workspace.unfinished(), workspace.batches(), preferences.keep_import_days
+        # What is the same stays: a button that is made anew loses the click that is on its way.
+        if listed != self._listed:
+            self._list(*listed[:2])
+            self._listed = listed
         self._mandatory.value = preferences.mandatory_company
         self._category.value = preferences.default_category
         self._business.value = preferences.default_business
@@ -152,6 +134,30 @@ class HomePanel(Panel):
             control.value = getattr(preferences.limits, name)
         self._backups.opened()
         self.private.opened()
+
+    def _list(self, unfinished: Sequence[Unfinished], batches: Sequence[Batch]) -> None:
+        self._unfinished.children = (
+            [
+                w.HTML("<h3>Unfinished imports</h3>"),
+                *(self._unfinished_line(item) for item in unfinished),
+            ]
+            if unfinished
+            else []
+        )
+        self._batches.children = (
+            [
+                w.HTML("<h3>Past imports</h3>"),
+                *(self._batch_line(batch) for batch in batches),
+                w.HBox(
+                    [
+                        button("Log as Excel", lambda: self._log("xlsx"), self.desk),
+                        button("Log as CSV", lambda: self._log("csv"), self.desk),
+                    ]
+                ),
+            ]
+            if batches
+            else []
+        )
 
     def _unfinished_line(self, item: Unfinished) -> w.HBox:
         state = (

@@ -240,6 +240,20 @@ def test_check_box_is_kept_by_the_source(fresh_gallery: Page) -> None:
     expect(grid_row(fresh_gallery, 2).get_by_role("checkbox")).not_to_be_checked()
 
 
+def test_check_box_waits_for_its_row(fresh_gallery: Page) -> None:
+    """Until the row has come the box would tick nothing, and says so."""
+    box = grid_row(fresh_gallery, 3).get_by_role("checkbox")
+    box.focus()
+    fresh_gallery.get_by_role("searchbox", name="Search in").fill("example.org")
+    expect(box).to_be_disabled()
+
+    box.click()
+
+    expect(box).not_to_be_checked()
+    fresh_gallery.get_by_role("columnheader", name="Import").click()
+    expect(grid_row(fresh_gallery, 1)).to_contain_text("person2@")
+
+
 def test_failing_source_says_so_and_can_be_tried_again(gallery: Page) -> None:
     """A source that raises shows a line in the grid and a message, never a traceback."""
     gallery.get_by_role("searchbox", name="Search in").fill("crash")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,7 @@ class Rows:
     def __init__(self, rows: int) -> None:
         self.db = duckdb.connect()
         self.status = ""
+        self.slow = False
         self.db.execute("set enable_progress_bar = false")
         self.db.execute(_BUILD, {"rows": rows, "hostile": HOSTILE})
 
@@ -61,6 +63,7 @@ class Rows:
             raise RuntimeError("as asked")
         if search == "kill the kernel":
             os._exit(1)
+        self.slow = search == "example.org"  # which all rows contain
         self.db.execute(
             _ORDERS[sort or ("id", False)], {"search": search.lower(), "status": self.status}
         )
@@ -68,6 +71,8 @@ class Rows:
         return int(total)
 
     def page(self, offset: int, limit: int) -> list[dict[str, Any]]:
+        if self.slow:
+            time.sleep(2)
         result = self.db.execute(
             "select row.* from shown join row using (id) where place >= $first and place < $last "
             "order by place",

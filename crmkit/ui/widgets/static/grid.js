@@ -215,6 +215,8 @@ class GridView {
   fill(row, index) {
     const data = this.rowAt(index);
     row.classList.toggle("ck-waiting", !data);
+    // Not "disabled": that would take the focus away whenever the rows come anew.
+    row.querySelector("input")?.setAttribute("aria-disabled", data ? "false" : "true");
     if (!data) {
       row.setAttribute("aria-busy", "true");
       return;
