@@ -7,9 +7,12 @@ file that somebody else holds is waited for, then reported in plain words.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
+import os
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -36,6 +39,12 @@ _waiting: ContextVar[Callable[[], None] | None] = ContextVar("waiting", default=
 
 MEMORY_LIMIT: Final = "1500MB"
 """What DuckDB may use before it spills to disk, so that an import fits a laptop beside a browser."""
+
+_MOST_IDLE: Final = 4
+_idle: Final[list[tuple[Path, duckdb.DuckDBPyConnection]]] = []
+"""Databases in memory that nobody uses now, each with the folder into which it spills; the one used
+last is the last."""
+_idle_lock: Final = threading.Lock()
 
 _BUSY: Final = ("Could not set lock", "Unique file handle conflict", "different configuration")
 _FULL: Final = (
@@ -257,6 +266,62 @@ def in_memory() -> Iterator[Database]:
         yield Database(connection, None)
     finally:
         connection.close()
+
+
+@contextmanager
+def opened_as(
+    path: Path, alias: str, *, read_only: bool, wait: float = WAIT_SECONDS
+) -> Iterator[Database]:
+    """Open a DuckDB file under a name of its own, for the length of a block.
+
+    It is attached to a database in memory that is kept for the next time: to make one takes longer
+    than most of what is asked of a file. Only what is temporary may be created beside the file.
+
+    Raises:
+        StorageError: The file is missing, or still busy after `wait` seconds.
+    """
+    base = _idle_for(path.parent)
+    try:
+        # What is temporary goes with the cursor.
+        with contextlib.closing(base.cursor()) as cursor:
+            database = Database(cursor, path)
+            with database.attached(path, alias, read_only=read_only, wait=wait):
+                yield database
+    except BaseException:
+        # It may hold on to the file.
+        base.close()
+        raise
+    _keep_idle(path.parent, base)
+
+
+def _idle_for(folder: Path) -> duckdb.DuckDBPyConnection:
+    with _idle_lock:
+        for number, (spills_into, base) in enumerate(_idle):
+            if spills_into == folder:
+                del _idle[number]
+                return base
+    base = duckdb.connect(":memory:")
+    _configure(base, spill_folder(folder))
+    return base
+
+
+def _keep_idle(folder: Path, base: duckdb.DuckDBPyConnection) -> None:
+    with _idle_lock:
+        _idle.append((folder, base))
+        too_many = _idle.pop(0)[1] if len(_idle) > _MOST_IDLE else None
+    if too_many is not None:
+        too_many.close()
+
+
+def _close_idle() -> None:
+    with _idle_lock:
+        while _idle:
+            _idle.pop()[1].close()
+
+
+if hasattr(os, "register_at_fork"):
+    # A child has the connections of this process, but not the threads that work for them.
+    os.register_at_fork(before=_close_idle)
 
 
 @contextmanager

@@ -10,18 +10,23 @@ from typing import Any, Final
 from crmkit.database import Database
 from crmkit.errors import InUseError, StorageError
 from crmkit.processes import has_ended, mark
-from crmkit.sql import sql
+from crmkit.sql import name, sql
 
 STEPS: Final = ("source", "mapping", "settings", "preview", "result")
 
 _LONGEST_ID: Final = 60
 
 
-def load_state(db: Database) -> dict[str, Any]:
-    """The state that an import's open file holds, by key."""
-    if not db.has_table("state"):
+def load_state(db: Database, *, catalog: str = "") -> dict[str, Any]:
+    """The state that an import's open file holds, by key.
+
+    Args:
+        catalog: The name under which the file is attached.
+    """
+    if not db.has_table("state", catalog=catalog):
         return {}  # whoever made it was killed before it held anything
-    return dict(db.rows(sql("select key, value from state order by key")))
+    state = name(catalog, "state") if catalog else name("state")
+    return dict(db.rows(sql("select key, value from {state} order by key", state=state)))
 
 
 def was_committed(state: dict[str, Any]) -> bool:

@@ -20,7 +20,7 @@ from typing import Final
 from crmkit import crm, forget
 from crmkit.backup import copy_whole, fingerprint, sync_file, sync_folder
 from crmkit.batches import BatchHeader, insert_batch
-from crmkit.database import Database, in_memory, opened
+from crmkit.database import Database, in_memory, opened, opened_as
 from crmkit.entities import SCHEMA
 from crmkit.errors import StalePlanError, StorageError, UnreadableError
 from crmkit.sql import sql
@@ -63,12 +63,12 @@ def preview_restore(crm_path: Path, copy: Path, forgotten: Sequence[int]) -> Res
     Raises:
         StorageError: The backup cannot be read, or the CRM is busy.
     """
-    with in_memory() as db, db.attached(copy, "crm", read_only=True):
+    with opened_as(copy, "crm", read_only=True) as db:
         crm.check_format(db)
         then, kept = _counts(db), _batches(db)
         again = len(forget.present(db, forgotten))
     try:
-        with in_memory() as db, db.attached(crm_path, "crm", read_only=True):
+        with opened_as(crm_path, "crm", read_only=True) as db:
             crm.check_format(db)
             revision, now, batches = crm.revision(db), _counts(db), _batches(db)
     except UnreadableError:
@@ -134,7 +134,7 @@ def _held(crm_path: Path, revision: int) -> Iterator[Database]:
     with opened(crm_path) as db:
         db.run(sql("checkpoint"))
         _clear(crm_path)
-    with in_memory() as db, db.attached(crm_path, "crm", read_only=True):
+    with opened_as(crm_path, "crm", read_only=True) as db:
         if _log_beside(crm_path).exists() or crm.revision(db) != revision:
             raise StalePlanError(
                 "The CRM changed since you looked, so nothing was restored.",
@@ -172,7 +172,7 @@ def rewrite(crm_path: Path, change: Callable[[Database], None], *, revision: int
         with _replaced(crm_path, revision, part):
             try:
                 shutil.copyfile(crm_path, part)
-                with in_memory() as db, db.attached(part, "crm", read_only=False):
+                with opened_as(part, "crm", read_only=False) as db:
                     change(db)
                 _compact(part)
             except BaseException:
@@ -212,7 +212,7 @@ def _carry_over(
     part: Path, later: Database | None, header: BatchHeader, forgotten: Sequence[int]
 ) -> None:
     """Bring the copy to this program's format, as far as the later CRM had come, and log it."""
-    with in_memory() as db, db.attached(part, "crm", read_only=False):
+    with opened_as(part, "crm", read_only=False) as db:
         if not crm.check_format(db):
             crm.upgrade(db)
         with db.atomic():

@@ -73,7 +73,7 @@ from crmkit.processes import temporary_folder
 from crmkit.progress import Progress, in_turn, no_progress, stoppable, uncancelled
 from crmkit.records import by_hand
 from crmkit.settings import Action, Settings
-from crmkit.sources import Source
+from crmkit.sources import Layout, Source
 from crmkit.sql import Query, name, sql
 from crmkit.staging import StagedTable
 from crmkit.steps import Expression, NamePart, Split, Step
@@ -154,6 +154,7 @@ class ImportSession:
         self.path = private.import_path(workspace.path, safe_id(import_id))
         self._lock = threading.RLock()
         self._cancelled = threading.Event()
+        self._open: Database | None = None
         self._running: Database | Erp | None = None
         self._state: dict[str, Any] = {}
         self._when_imported: list[Callable[[], None]] = []
@@ -204,14 +205,22 @@ class ImportSession:
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Database]:
-        """The import's file, for the length of a block."""
-        with self._lock, opened(self.path, read_only=False) as db:
-            yield db
+        """The import's file, for the length of a block; a block inside another has the same."""
+        with self._lock:
+            if self._open is not None:
+                yield self._open
+                return
+            with opened(self.path, compressed=False) as db:
+                self._open = db
+                try:
+                    yield db
+                finally:
+                    self._open = None
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Database]:
         """The import's file, writable and open to `cancel`, for the length of a block."""
-        with self._lock, opened(self.path, compressed=False) as db:
+        with self.reading() as db:
             self._check_mine(db)
             self._running = db
             try:
@@ -390,9 +399,24 @@ class ImportSession:
         layout = replace(layout, keep_notes=keep_notes)
         if header_row is not None:
             layout = replace(layout, header_row=header_row, header_rows=max(header_rows, 1))
+        chosen = SourceSettings(
+            sheet=sheet,
+            header_row=header_row,
+            header_rows=layout.header_rows if header_row is not None else 1,
+            encoding=encoding,
+            delimiter=delimiter,
+            quote=quote,
+            keep_notes=keep_notes,
+        )
         self._cancelled.clear()
+        with self.reading():
+            return self._land(source, layout, chosen, stoppable(progress, self._cancelled))
+
+    def _land(
+        self, source: Source, layout: Layout, chosen: SourceSettings, progress: Progress
+    ) -> StagedTable:
         with self.writing() as db:
-            staged = staging.land(db, source, layout, progress=stoppable(progress, self._cancelled))
+            staged = staging.land(db, source, layout, progress=progress)
             db.run(sql("delete from left_out"))
             db.run(sql("delete from decision"))
             suggested = suggestions.suggest(db, staged, self.schema, self._remembered())
@@ -408,15 +432,7 @@ class ImportSession:
                 self._state.get("source_account", "") if self._is_source(source.path) else ""
             ),
             source_sha256=sha256,
-            source_chosen=SourceSettings(
-                sheet=sheet,
-                header_row=header_row,
-                header_rows=layout.header_rows if header_row is not None else 1,
-                encoding=encoding,
-                delimiter=delimiter,
-                quote=quote,
-                keep_notes=keep_notes,
-            ).model_dump_json(),
+            source_chosen=chosen.model_dump_json(),
             staged=json.dumps(staging.to_json(staged)),
             mapping=suggested.model_dump_json(),
             plan="",
@@ -1253,12 +1269,11 @@ class ImportSession:
         """
         self._cancelled.clear()
         progress = stoppable(progress, self._cancelled)
-        with self._lock, in_turn(progress):
+        with self._lock, in_turn(progress), self.reading() as db:
             if not self.preview_is_fresh:
                 self._make_plan(progress)
             plan = self._outline()
-            with self.reading() as db:
-                balances = balance(db, plan.entities)
+            balances = balance(db, plan.entities)
         if wrong := [item.label for item in balances if not item.balances]:
             raise PlanError(
                 "The rows of the preview do not add up.",
@@ -1395,34 +1410,33 @@ class ImportSession:
             with self.reading() as db:
                 # A nightly file that changes nothing must not push out the backups of what did.
                 back_up = back_up and changes_records(db, plan)
-            if back_up:
-                report(0.0, "Backing up the CRM")
-                copy = self.workspace.back_up(now, self.id[-4:])
-            with (
-                self._unless_written(copy),
-                self.writing() as db,
-                db.attached(self.workspace.crm_path, "crm", read_only=False),
-            ):
-                check_fresh(db, plan)
-                header = BatchHeader(
-                    import_id=self.id,
-                    committed_at=now,
-                    committed_by=self.workspace.user,
-                    source=self._state["source_name"],
-                    source_sha256=self._state["source_sha256"],
-                    row_count=self.staged.row_count,
-                    mapping=self._state["mapping"],
-                    settings=self.settings.model_dump_json(),
-                    balance=json.dumps(
-                        [item.rows_by_status for item in balance(db, plan.entities)]
-                    ),
-                    backup=copy,
-                    choices=remembered.chosen(self.mapping, self.staged, self.subject),
-                )
-                commit(db, plan, header, progress=lambda f, text: report(0.1 + 0.9 * f, text))
+                if back_up:
+                    report(0.0, "Backing up the CRM")
+                    copy = self.workspace.back_up(now, self.id[-4:])
+                with (
+                    self._unless_written(copy),
+                    self.writing(),
+                    db.attached(self.workspace.crm_path, "crm", read_only=False),
+                ):
+                    check_fresh(db, plan)
+                    header = BatchHeader(
+                        import_id=self.id,
+                        committed_at=now,
+                        committed_by=self.workspace.user,
+                        source=self._state["source_name"],
+                        source_sha256=self._state["source_sha256"],
+                        row_count=self.staged.row_count,
+                        mapping=self._state["mapping"],
+                        settings=self.settings.model_dump_json(),
+                        balance=json.dumps(
+                            [item.rows_by_status for item in balance(db, plan.entities)]
+                        ),
+                        backup=copy,
+                        choices=remembered.chosen(self.mapping, self.staged, self.subject),
+                    )
+                    commit(db, plan, header, progress=lambda f, text: report(0.1 + 0.9 * f, text))
             with uncancelled(), self._unless_written():
-                self._save(step="result", taken_out="", held_by="")
-                self._let_rows_go()
+                self._let_rows_go(step="result", taken_out="", held_by="")
         with uncancelled():
             self.workspace.prune_backups()
             batch = self._find_batch()
@@ -1450,28 +1464,26 @@ class ImportSession:
             log.warning("the batch is in the CRM, but the rest failed", exc_info=True)
             self._state["step"] = "result"
 
-    def _let_rows_go(self) -> None:
+    def _let_rows_go(self, **changes: str) -> None:
         """Delete the rows of an import that is in the CRM; what the result still offers is kept:
         the rows held back, and what a description needs.
+
+        Args:
+            changes: To its state, which are kept first.
         """
-        try:
-            description, omitted = self.describe()
-            kept = {"description": descriptions.as_yaml(description), "omitted": omitted}
-        except StorageError:
-            raise
-        except CrmkitError as error:
-            kept = {"fault": [error.message, error.where, error.mend]}
         shape = self._shape()
         bare = replace(shape, columns=tuple(replace(c, samples=()) for c in shape.columns))
         plan = self._outline()
-        state = self._state | {
-            "rest": json.dumps(kept),
-            "staged": json.dumps(staging.to_json(bare)),
-            "plan": "",
-        }
         rest = private.rest_path(self.path)
         part = rest.with_suffix(".part")
         with self.reading() as db:
+            if changes:
+                self._save(**changes)
+            state = self._state | {
+                "rest": json.dumps(self._described()),
+                "staged": json.dumps(staging.to_json(bare)),
+                "plan": "",
+            }
             # This import is ours as long as its file is open, so what is there was left by a crash.
             part.unlink(missing_ok=True)
             with db.attached(part, "rest", read_only=False):
@@ -1485,6 +1497,16 @@ class ImportSession:
         part.replace(rest)
         self.path, self._state = rest, state
         private.delete_rows(self.workspace.path, self.id)
+
+    def _described(self) -> dict[str, Any]:
+        """The description, or why there is none, as it is kept when the rows go."""
+        try:
+            description, omitted = self.describe()
+        except StorageError:
+            raise
+        except CrmkitError as error:
+            return {"fault": [error.message, error.where, error.mend]}
+        return {"description": descriptions.as_yaml(description), "omitted": omitted}
 
     # --- its state -------------------------------------------------------------------------
 
@@ -1503,7 +1525,7 @@ class ImportSession:
         self._save(**changes)
 
     def _save(self, **changes: str | int) -> None:
-        with self._lock, opened(self.path) as db:
+        with self.reading() as db:
             self._check_mine(db)
             self._keep(db, **changes)
 

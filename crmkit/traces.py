@@ -18,7 +18,7 @@ from typing import IO, Any, Final
 
 from crmkit import descriptions, private, transforms
 from crmkit.backup import backups
-from crmkit.database import Database, in_memory
+from crmkit.database import Database, opened_as
 from crmkit.descriptions import Description
 from crmkit.entities import PERSON, SCHEMA, Form
 from crmkit.errors import DescriptionError, StorageError
@@ -179,7 +179,7 @@ def _copies(workspace: Path, known: Words, unread: list[str]) -> Iterator[str]:
     folder = workspace / "backups"
     for item in backups(folder):
         try:
-            with in_memory() as db, db.attached(folder / item.name, "crm", read_only=True):
+            with opened_as(folder / item.name, "crm", read_only=True) as db:
                 if present(db, [known.person_id]):
                     yield item.name
         except StorageError:
@@ -224,7 +224,7 @@ def _listed(lead: str, things: Sequence[str]) -> str:
 @contextmanager
 def _import(path: Path) -> Iterator[Database]:
     """An import's file, attached as `import`; nobody can write to it meanwhile."""
-    with in_memory() as db, db.attached(path, "import", read_only=True, wait=2.0):
+    with opened_as(path, "import", read_only=True, wait=2.0) as db:
         yield db
 
 

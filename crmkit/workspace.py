@@ -49,7 +49,7 @@ from crmkit.accounts.outlook import Outlook, OutlookApp
 from crmkit.backup import Backup, backup, backups, prune
 from crmkit.batches import Batch, BatchHeader, BatchKind, read_batches
 from crmkit.crm import Preferences
-from crmkit.database import Database, ask, in_memory, opened
+from crmkit.database import Database, ask, opened, opened_as
 from crmkit.deletion import DeletePreview, Dependents, delete, preview_delete
 from crmkit.descriptions import Description, DescriptionFile
 from crmkit.entities import Entity, Field, FieldType, Schema, Target
@@ -147,7 +147,7 @@ class Workspace:
         part = workspace.crm_path.with_suffix(".part")
         for left in workspace.path.glob(f"{part.name}*"):
             left.unlink()
-        with in_memory() as db, db.attached(part, "crm", read_only=False):
+        with opened_as(part, "crm", read_only=False) as db:
             crm.create(db, preferences=preferences or Preferences())
         part.replace(workspace.crm_path)
         return workspace
@@ -194,13 +194,13 @@ class Workspace:
     @contextlib.contextmanager
     def reading(self) -> Iterator[Database]:
         """The CRM, attached as `crm`, for the length of a block; others may read beside it."""
-        with in_memory() as db, db.attached(self.crm_path, "crm", read_only=True):
+        with opened_as(self.crm_path, "crm", read_only=True) as db:
             yield db
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Database]:
         """The CRM, attached as `crm` and writable, for the length of a block; others wait."""
-        with in_memory() as db, db.attached(self.crm_path, "crm", read_only=False):
+        with opened_as(self.crm_path, "crm", read_only=False) as db:
             yield db
 
     @property
@@ -319,8 +319,8 @@ class Workspace:
                 continue
             changed_at = datetime.fromtimestamp(path.stat().st_mtime)
             try:
-                with opened(path, read_only=True, wait=0.5) as db:
-                    state = load_state(db)
+                with opened_as(path, "import", read_only=True, wait=0.5) as db:
+                    state = load_state(db, catalog="import")
             except StorageError as error:
                 # In use or damaged: still shown, so that nobody thinks it is gone.
                 state = {"source_name": error.message, "step": "", "owner": "?"}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from pathlib import Path
 
 import pytest
 
-from crmkit.database import Database
+from crmkit.database import Database, opened, opened_as
 from crmkit.sql import sql
 
 
@@ -51,3 +52,47 @@ def test_asking_for_a_table_does_not_read_the_whole_catalog(
 
     assert 1 == len(caplog.messages)
     assert "duckdb_" not in caplog.text
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "crm.duckdb"
+    with opened_as(path, "crm", read_only=False) as db:
+        db.run(sql("create table crm.made as select 1 as x"))
+    return path
+
+
+def test_what_is_temporary_goes_with_the_block(file: Path) -> None:
+    """The database beside the file is used again, and holds nothing of who had it before."""
+    with opened_as(file, "crm", read_only=True) as db:
+        db.run(sql("create temp table mine as from crm.made"))
+
+    with opened_as(file, "crm", read_only=True) as db:
+        assert not db.has_table("mine")
+        assert [("crm",)] == db.rows(
+            sql("select database_name from duckdb_databases() where path is not null order by 1")
+        )
+
+
+def test_blocks_inside_each_other_have_a_database_each(file: Path) -> None:
+    with (
+        opened_as(file, "crm", read_only=True) as outer,
+        opened_as(file, "crm", read_only=True) as inner,
+    ):
+        outer.run(sql("create temp table mine as from crm.made"))
+        assert not inner.has_table("mine")
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_file_is_given_back(file: Path, fails: bool) -> None:
+    with (
+        contextlib.suppress(KeyError),
+        opened_as(file, "crm", read_only=False) as db,
+        db.atomic(),
+    ):
+        db.run(sql("create table crm.half as select 1 as x"))
+        if fails:
+            raise KeyError
+
+    with opened(file) as db:
+        assert fails is not db.has_table("half")

@@ -153,7 +153,7 @@ def test_a_crash_between_commit_and_deletion_is_made_up_for(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(ImportSession, "_let_rows_go", lambda _: None)
+        patch.setattr(ImportSession, "_let_rows_go", lambda _, **__: None)
         session = committed(workspace)
     assert [f"{session.id}.duckdb"] == files(workspace.path / "imports")
 
