@@ -82,6 +82,7 @@ class PreviewPanel(Panel):
         self._import = button(
             "Import …", self._ask, desk, primary=True, tooltip="Asks once more before it writes"
         )
+        self._nothing = w.HTML()
         self._really = w.VBox()
         self._issues = button("Save the list of issues", self._save_issues, desk)
         self._row_decisions = RowDecisions(desk, self._soon)
@@ -102,6 +103,7 @@ class PreviewPanel(Panel):
             self._shown_decisions.widget,
             split,
             w.HBox([self._import, self._issues, self._download]),
+            self._nothing,
             self._really,
         ]
         self._source: PreviewRows | None = None
@@ -210,6 +212,13 @@ class PreviewPanel(Panel):
             item.records[s] for item in preview.balance for s in (Status.NEW, Status.CHANGED)
         )
         self._import.disabled = writes == 0
+        self._nothing.value = (
+            ""
+            if writes
+            else markup.paragraph(
+                "There is nothing to import: no record is new or changed.", style="ck-hint"
+            )
+        )
         columns = self.desk.session.staged.columns
         if (
             self._source is None

@@ -209,6 +209,18 @@ def test_a_change_stops_a_comparison_and_makes_another(settings_panel: SettingsP
     assert settings_panel.desk.message.notice is None
 
 
+def test_a_preview_that_writes_nothing_says_so(preview_panel: PreviewPanel) -> None:
+    session = preview_panel.desk.session
+    assert not preview_panel._nothing.value
+    assert not preview_panel._import.disabled
+
+    session.leave_out(list(range(1, session.staged.row_count + 2)))
+    again(preview_panel)
+
+    assert "nothing to import" in preview_panel._nothing.value
+    assert preview_panel._import.disabled
+
+
 def test_an_ambiguous_record_offers_its_candidates(preview_panel: PreviewPanel) -> None:
     preview_panel._focus_row(3)
     box = preview_panel._row_decisions._boxes["company"]
