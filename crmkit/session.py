@@ -8,7 +8,7 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -77,6 +77,7 @@ from crmkit.sources import Layout, Source
 from crmkit.sql import Query, name, sql
 from crmkit.staging import StagedTable
 from crmkit.steps import Expression, NamePart, Split, Step
+from crmkit.suggestions import BetterSubject
 
 if TYPE_CHECKING:
     from crmkit.erp.databases import Erp
@@ -305,6 +306,12 @@ class ImportSession:
             self.mapping = self.suggest_mapping()
 
     @property
+    def better_subject(self) -> BetterSubject | None:
+        """What the file seems to hold instead of the subject; None when that is as good as any."""
+        found = json.loads(self._state.get("better_subject") or "null")
+        return BetterSubject(**found) if found and found["subject"] != self.subject else None
+
+    @property
     def schema(self) -> Schema:
         """The declarations that this import is about."""
         return self.workspace.schema.subject(self.subject)
@@ -420,6 +427,8 @@ class ImportSession:
             db.run(sql("delete from left_out"))
             db.run(sql("delete from decision"))
             suggested = suggestions.suggest(db, staged, self.schema, self._remembered())
+            others = [x for x in self.workspace.schema.subjects() if x.root.id != self.subject]
+            better = suggestions.better_subject(db, staged, suggested, others)
         sha256 = _sha256(source.path)
         if self.rows_are_gone and self._same_file(sha256, staged):
             # It was in the CRM, until a backup was restored, and is imported as it was then.
@@ -435,6 +444,7 @@ class ImportSession:
             source_chosen=chosen.model_dump_json(),
             staged=json.dumps(staging.to_json(staged)),
             mapping=suggested.model_dump_json(),
+            better_subject=json.dumps(better and asdict(better)),
             plan="",
             rest="",
             left_out_version=0,

@@ -197,6 +197,43 @@ def suggest(
     return _Suggesting(staged, schema, contents.look(db, staged), remembered or {}).mapping()
 
 
+@dataclass(frozen=True)
+class BetterSubject:
+    """That a file seems to hold something else than was said.
+
+    Attributes:
+        subject: The id of the root entity that it seems to hold.
+        fitting, before: How many of the file's columns have a field there, and in what was said.
+    """
+
+    subject: str
+    fitting: int
+    before: int
+
+
+def better_subject(
+    db: Database, staged: StagedTable, suggested: Mapping, others: Iterable[Schema]
+) -> BetterSubject | None:
+    """What a file holds instead, where clearly more of its columns have a field there.
+
+    Args:
+        suggested: For what the user said that it holds.
+        others: What else it can hold.
+    """
+    before = _mapped(suggested)
+    for schema in others:
+        # By the headers of 197 files, which none of the right ones and all lists of products pass.
+        if (wanted := max(1.5 * before, before + 3)) <= len(staged.columns):
+            fitting = _mapped(suggest(db, staged, schema))
+            if fitting >= wanted:
+                return BetterSubject(schema.root.id, fitting, before)
+    return None
+
+
+def _mapped(mapping: Mapping) -> int:
+    return sum(bool(entry.target) for entry in mapping.columns)
+
+
 def is_held_back_header(header: str) -> bool:
     """Whether a column is the reason that an export of held-back rows added."""
     return normal(header) == normal(HELD_BACK)

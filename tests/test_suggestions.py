@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from crmkit import sources, staging, suggestions
+from crmkit import mapping_score, sources, staging, suggestions
 from crmkit.database import in_memory
 from crmkit.entities import SCHEMA
 from crmkit.mapping import Mapping
@@ -138,6 +138,9 @@ SAMPLES = {
     "zip_code": "0155",
     "birth_date": "1980-02-01",
 }
+
+
+NEVER_SEEN = Path(__file__).parent / "data" / "headers"
 
 
 def suggested(path: Path) -> tuple[StagedTable, Mapping]:
@@ -408,3 +411,26 @@ def test_what_was_chosen_before_goes_first(tmp_path: Path) -> None:
 
     assert [e.target for e in mapping.columns] == ["company.name", "company.category", None, None]
     assert "chosen here before" in mapping.columns[1].reason
+
+
+def test_lists_never_seen_are_told_from_lists_of_products(tmp_path: Path) -> None:
+    """No list is taken for what it is not, and every list of products for one."""
+    people, products = SCHEMA.subject("company"), SCHEMA.subject("product")
+    wrong, told = [], []
+    for table in mapping_score.corpus(NEVER_SEEN, tmp_path, part="held_out"):
+        source = sources.inspect(table.path)
+        with in_memory() as db:
+            staged = staging.land(db, source, sources.detect_layout(source), progress=silent)
+            as_people = suggestions.suggest(db, staged, people)
+            better = suggestions.better_subject(db, staged, as_people, [products])
+            if table.kind != "product":
+                wrong += [table.name] if better else []
+                continue
+            told.append(better is not None and better.subject == "product")
+            as_products = suggestions.suggest(db, staged, products)
+            if suggestions.better_subject(db, staged, as_products, [people]):
+                wrong.append(table.name)
+
+    assert [] == wrong
+    assert told
+    assert all(told)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipywidgets as w
 
 from crmkit.price_lists import currencies
+from crmkit.ui import markup
 from crmkit.ui.desk import Desk, button
 from crmkit.ui.handling import NoticeLevel
 
@@ -38,7 +39,8 @@ class SubjectChoice:
             ]
         )
         self._new.add_class("ck-rule")
-        self.widget = w.VBox([self._subject, self._list, self._new])
+        self._other = w.HBox()
+        self.widget = w.VBox([self._subject, self._other, self._list, self._new])
         self._showing = False
         for field in (self._subject, self._list):
             field.observe(desk.handler.guard(self._change), names="value")
@@ -70,8 +72,30 @@ class SubjectChoice:
                 self._list.value = chosen if chosen in known else None
             self._list.layout.display = "" if scoped else "none"
             self._new.layout.display = "" if scoped and self._list.value is None else "none"
+            self._other.children = self._suggestion()
         finally:
             self._showing = False
+
+    def _suggestion(self) -> list[w.Widget]:
+        """That the file seems to hold something else, and the way there; nothing when it does not."""
+        session = self._desk.session
+        if not session.has_source or (better := session.better_subject) is None:
+            return []
+        holds = {subject: text for text, subject in self._subject.options}
+        plural = holds[better.subject].lower()
+
+        def take() -> None:
+            self._subject.value = better.subject
+
+        text = (
+            f"This file looks like {plural}: {better.fitting:,} of its"
+            f" {len(session.staged.columns):,} columns have a field there, and {better.before:,} in"
+            f" {holds[session.subject].lower()}."
+        )
+        return [
+            w.HTML(markup.paragraph(text, style="ck-lead")),
+            button(f"It holds {plural}", take, self._desk),
+        ]
 
     def _change(self, _: object) -> None:
         if self._showing:

@@ -207,3 +207,41 @@ def test_the_quotation_marks_that_were_found_are_shown_and_can_be_changed(
     read_again(panel)
 
     assert ["Acme, Norway", "Oslo"] == first_row(session)
+
+
+PRODUCTS = (
+    "Varenr;Produktnavn;Enhet;Listepris;Kostpris\n1;Desk;stk;100,00;50,00\n2;Lamp;stk;20,00;9,50\n"
+)
+COMPANIES = "Company name;City;VAT no.;Phone\nAcme AS;Oslo;NO800000009MVA;+47 20000000\n"
+
+
+@pytest.mark.parametrize(
+    ("subject", "content", "told"),
+    [
+        ("company", PRODUCTS, "This file looks like products: 5 of its 5 columns"),
+        ("product", COMPANIES, "This file looks like companies and persons: 4 of its 4 columns"),
+    ],
+)
+def test_a_file_that_holds_something_else_says_so_and_leads_there(
+    session: ImportSession, subject: str, content: str, told: str
+) -> None:
+    session.subject = subject
+    panel = panel_of(session, content.encode())
+    text, way = panel._subject._other.children
+    assert told in text.value
+
+    way.click()
+
+    assert session.subject != subject
+    assert not panel._subject._other.children
+    assert all(entry.target for entry in session.mapping.columns)
+
+
+@pytest.mark.parametrize(("subject", "content"), [("company", COMPANIES), ("product", PRODUCTS)])
+def test_a_file_that_holds_what_was_said_is_not_remarked_on(
+    session: ImportSession, subject: str, content: str
+) -> None:
+    session.subject = subject
+    panel = panel_of(session, content.encode())
+
+    assert not panel._subject._other.children
