@@ -22,6 +22,9 @@ from tests.services import served
 # Fixtures of a real ERP: a Tryton on SQLite and on PostgreSQL.
 pytest_plugins = ["tests.erp_servers"]
 
+THREADS: Final = "SLURM_CPUS_ON_NODE"
+"""Where DuckDB reads how many threads it may start, before it counts the machine's processors."""
+
 _NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "msedge")
 
 # A quiet browser that asks nobody on the internet anything.
@@ -38,12 +41,13 @@ CHROMIUM_FLAGS: Final = (
 
 
 def pytest_configure() -> None:
-    """Keep what Python compiles, also where the environment says not to.
-
-    The tests start hundreds of processes, and each would compile the whole package anew.
-    """
+    """Settle what the tests' processes have in common, also those that they start."""
+    # What Python compiles is kept: hundreds of processes would each compile the whole package anew.
     sys.dont_write_bytecode = False
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    # Several files of tests run at a time, and over a few rows threads only wait for each other:
+    # an import takes a third longer with two. The properties have more of them.
+    os.environ.setdefault(THREADS, "1")
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ Rows are staged directly, so that a test shows only the cells that its rule is a
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from crmkit import crm, decisions, preview
-from crmkit.batches import BatchHeader
+from crmkit.batches import Batch, BatchHeader
 from crmkit.commit import commit
 from crmkit.crm import Preferences
 from crmkit.database import Database, in_memory
@@ -50,6 +50,32 @@ def new_workspace(path: Path, *, preferences: Preferences | None = None) -> Work
     return workspace
 
 
+_first_batches: dict[str, dict[Path, bytes]] = {}
+"""What was imported into an empty workspace -> its files after that."""
+
+
+def first_batch(workspace: Workspace, what: object, imported: Callable[[], object]) -> Batch:
+    """The batch with which an empty workspace begins: made once, and copied from then on.
+
+    Args:
+        what: The rows and choices that it is made of.
+        imported: Makes it.
+    """
+    known = repr((workspace.preferences, what))
+    if known not in _first_batches:
+        imported()
+        _first_batches[known] = {
+            path.relative_to(workspace.path): path.read_bytes()
+            for path in workspace.path.rglob("*")
+            if path.is_file()
+        }
+    for place, content in _first_batches[known].items():
+        (workspace.path / place).parent.mkdir(exist_ok=True)
+        (workspace.path / place).write_bytes(content)
+    (batch,) = workspace.batches()
+    return batch
+
+
 def mapping_of(targets: Sequence[str]) -> Mapping:
     return Mapping(
         columns=tuple(
@@ -70,9 +96,16 @@ def stage(
             columns=join(", ", (sql("{c} varchar", c=name(c)) for c in columns)),
         )
     )
-    for number, row in enumerate(rows, start=2):
-        cells = join(", ", (sql("nullif({v}, '')", v=row.get(target)) for target in targets))
-        db.run(sql("insert into staged values ({n}, {cells})", n=number, cells=cells))
+    records = [
+        sql(
+            "({n}, {cells})",
+            n=number,
+            cells=join(", ", (sql("nullif({v}, '')", v=row.get(target)) for target in targets)),
+        )
+        for number, row in enumerate(rows, start=2)
+    ]
+    if records:
+        db.run(sql("insert into staged values {records}", records=join(", ", records)))
     db.run(sql("create or replace table left_out (row_no integer)"))
     decisions.create(db)
     for number in left_out:
@@ -108,6 +141,10 @@ class Outcome:
         return [(issue["row_no"], issue["code"]) for issue in self.issues]
 
 
+_first_imports: dict[str, tuple[Outcome, bytes]] = {}
+"""What was imported into an empty CRM -> what was planned, and the CRM's file with it."""
+
+
 @dataclass
 class Kit:
     """A CRM in a folder."""
@@ -132,9 +169,33 @@ class Kit:
     ) -> Outcome:
         """Plan an import of some rows and, unless told not to, commit it.
 
+        What rows make of an empty CRM is made once: many cases of a rule begin with the same.
+
         Args:
             detailed: The rows of which the outcome has the details.
         """
+        choices = (rows, settings, left_out, mapping, detailed)
+        if not write or self.path.read_bytes() != empty_crm(self.preferences):
+            return self._import(*choices, write=write)
+        known = repr((self.preferences, choices))
+        if known not in _first_imports:
+            outcome = self._import(*choices, write=True)
+            _first_imports[known] = (outcome, self.path.read_bytes())
+        outcome, held = _first_imports[known]
+        self.path.write_bytes(held)
+        self.batches = 1
+        return outcome
+
+    def _import(
+        self,
+        rows: Sequence[Row],
+        settings: Settings | None,
+        left_out: Sequence[int],
+        mapping: Mapping | None,
+        detailed: Sequence[int],
+        *,
+        write: bool,
+    ) -> Outcome:
         targets = list(dict.fromkeys(target for row in rows for target in row))
         chosen = mapping or mapping_of(targets)
         settings = settings or Settings()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -44,9 +45,10 @@ def workspace(tmp_path: Path) -> Workspace:
     return new_workspace(tmp_path / "workspace")
 
 
-@pytest.fixture
-def saved(workspace: Workspace) -> ImportSession:
-    """An import of the usual list, saved as “Monthly”."""
+@pytest.fixture(scope="module")
+def monthly(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with an import of the usual list, saved as “Monthly”; to be copied."""
+    workspace = new_workspace(tmp_path_factory.mktemp("monthly") / "workspace")
     session = loaded(workspace, table(workspace.path / "usual.csv", rows()))
     mapping = session.mapping
     for column, target in {
@@ -60,7 +62,15 @@ def saved(workspace: Workspace) -> ImportSession:
     session.mapping = mapping
     session.settings = Settings().with_rule(COMPANY, match_key="number", action=Action.REPLACE)
     session.save_description("Monthly")
-    return session
+    return workspace.path
+
+
+@pytest.fixture
+def saved(monthly: Path, workspace: Workspace) -> ImportSession:
+    """That import, in a workspace of the test's own."""
+    shutil.copytree(monthly, workspace.path, dirs_exist_ok=True)
+    (waiting,) = workspace.unfinished()
+    return workspace.open_import(waiting.id, take_over=True)
 
 
 def applied(workspace: Workspace, columns: dict[str, list[str]]) -> tuple[ImportSession, Drift]:
