@@ -39,6 +39,8 @@ from crmkit.ui.parts import Part, check, dropdown
 from crmkit.ui.widgets import MappedValue, ValueMap
 
 _NO_BASIS: Final = "None"
+_NONE: Final = ""
+"""No exception, as a choice: a value None would be shown as an empty box."""
 
 Lookup = tuple[tuple[ListValue, ...], Mapping[str, tuple[str, ...]]]
 """The file's values for lists, and the items of each list."""
@@ -571,7 +573,8 @@ class _FieldsPart(SettingsPart):
             self._table.children = [self._line(target) for target in targets]
         for target_id, (write, blank) in self._rules.items():
             rule = settings.fields.get(target_id, FieldRule())
-            write.value, blank.value = rule.write, rule.blank_clears
+            write.value = rule.write or _NONE
+            blank.value = _NONE if rule.blank_clears is None else rule.blank_clears
 
     def summarise(self, settings: Settings) -> None:
         blanks = "clear under Replace" if settings.blanks_clear else "change nothing"
@@ -597,13 +600,13 @@ class _FieldsPart(SettingsPart):
     def _line(self, target: Target) -> w.HBox:
         write = w.Dropdown(
             description=f"{target.label}:",
-            options=[(self._AS_ACTION, None), *((item.label, item) for item in Write)],
+            options=[(self._AS_ACTION, _NONE), *((item.label, item) for item in Write)],
             layout=w.Layout(width="480px", max_width="100%"),
             style={"description_width": "260px"},
         )
         blank = w.Dropdown(
             description="Blank cells:",
-            options=[(self._AS_IMPORT, None), ("Clear", True), ("Keep", False)],
+            options=[(self._AS_IMPORT, _NONE), ("Clear", True), ("Keep", False)],
             layout=w.Layout(width="280px", max_width="100%"),
             style={"description_width": "90px"},
         )
@@ -615,7 +618,10 @@ class _FieldsPart(SettingsPart):
         return line
 
     def _changed(self, target_id: str, write: w.Dropdown, blank: w.Dropdown) -> Settings:
-        rule = FieldRule(write=write.value, blank_clears=blank.value)
+        rule = FieldRule(
+            write=write.value or None,
+            blank_clears=None if blank.value == _NONE else blank.value,
+        )
         return self.desk.session.settings.with_field(target_id, rule)
 
 

@@ -9,6 +9,9 @@ from crmkit.ui import markup
 from crmkit.ui.desk import Desk, button
 from crmkit.ui.handling import NoticeLevel
 
+_NEW = 0
+"""In the place of a price list's id; None would be shown as an empty box."""
+
 _STYLE = {"description_width": "200px"}
 
 
@@ -66,12 +69,12 @@ class SubjectChoice:
                 known = {item.id for item in lists}
                 chosen = session.settings.price_list
                 self._list.options = [
-                    ("A new price list", None),
+                    ("A new price list", _NEW),
                     *((item.label, item.id) for item in lists),
                 ]
-                self._list.value = chosen if chosen in known else None
+                self._list.value = chosen if chosen in known else _NEW
             self._list.layout.display = "" if scoped else "none"
-            self._new.layout.display = "" if scoped and self._list.value is None else "none"
+            self._new.layout.display = "" if scoped and self._list.value == _NEW else "none"
             self._other.children = self._suggestion()
         finally:
             self._showing = False
@@ -105,7 +108,7 @@ class SubjectChoice:
             session.subject = self._subject.value
         else:
             chosen = self._list.value
-            session.price_list = None if chosen is None else session.workspace.price_list(chosen)
+            session.price_list = None if chosen == _NEW else session.workspace.price_list(chosen)
         self.show()
         self._desk.on_change()
 

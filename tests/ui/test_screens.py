@@ -164,8 +164,10 @@ def test_an_exception_for_a_field_is_kept_and_taken_back(settings_panel: Setting
     )
     assert "1 exception" in fields.head.summary
 
-    write.value, blank.value = None, None
+    write.label, blank.label = "As the action says", "As the import says"
     assert session.settings.fields == {}
+    # Each shows what is chosen, not an empty box.
+    assert (write.index, blank.index) == (0, 0)
 
 
 def test_phones_and_privacy_reach_the_settings(settings_panel: SettingsPanel) -> None:

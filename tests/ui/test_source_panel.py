@@ -245,3 +245,20 @@ def test_a_file_that_holds_what_was_said_is_not_remarked_on(
     panel = panel_of(session, content.encode())
 
     assert not panel._subject._other.children
+
+
+def test_a_new_price_list_is_what_is_chosen_first(session: ImportSession) -> None:
+    panel = panel_of(session, PRODUCTS.encode())
+    choice = panel._subject
+    choice._subject.value = "product"
+    assert (choice._list.label, choice._new.layout.display) == ("A new price list", "")
+
+    session.workspace.add_price_list(name="Standard", currency="NOK")
+    panel.show()
+    choice._list.label = "Standard (NOK)"
+    assert session.price_list is not None
+    assert choice._new.layout.display == "none"
+
+    choice._list.label = "A new price list"
+    assert session.price_list is None
+    assert (choice._list.index, choice._new.layout.display) == (0, "")
