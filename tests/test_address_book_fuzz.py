@@ -30,7 +30,7 @@ _PIECES = st.sampled_from(
     ]
 )  # fmt: skip
 
-few = settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+few = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def accounted(content: bytes, name: str) -> staging.StagedTable | None:

@@ -20,7 +20,7 @@ from tests.audit_files import DUTCH, INVOICE, PORTUGUESE, invoices
 from tests.test_sources import REAL
 
 few = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 _PIECES = st.sampled_from(

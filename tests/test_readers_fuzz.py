@@ -45,7 +45,7 @@ _PIECES = st.sampled_from(
     ]
 )
 
-few = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+few = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def counted(path: Path) -> staging.StagedTable | None:

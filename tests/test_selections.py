@@ -18,7 +18,7 @@ from crmkit.selections import Combination, Selection
 from crmkit.session import ImportSession
 from crmkit.settings import Action, Settings
 from crmkit.workspace import Workspace
-from tests.crm_kit import new_workspace
+from tests.crm_kit import first_batch, new_workspace
 
 
 @pytest.fixture
@@ -47,7 +47,12 @@ def loaded(
 def imported(
     workspace: Workspace, rows: list[list[str]], settings: Settings | None = None
 ) -> Batch:
-    return loaded(workspace, rows, settings).commit()
+    def committed() -> Batch:
+        return loaded(workspace, rows, settings).commit()
+
+    if workspace.batches():
+        return committed()
+    return first_batch(workspace, (rows, settings), committed)
 
 
 PEOPLE = [
