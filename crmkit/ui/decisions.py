@@ -22,7 +22,8 @@ _WIDTH: Final = {"description_width": "120px"}
 _MOST_LISTED: Final = 200
 """Decisions listed on the screen; the rest is counted."""
 
-Decide = Callable[[ImportSession], object]
+Decide = Callable[[ImportSession, int], object]
+"""Is given the import, and the row from which the record is numbered."""
 
 
 class RowDecisions:
@@ -164,30 +165,32 @@ class _RecordBox:
         values = [field.outcome for field in fields if field.target == self._field.value]
         self._text.value = (values[0] or "") if values and self._field.value else ""
 
-    def _match(self, record_id: int, session: ImportSession) -> None:
-        session.decide_match(self._entity.id, [self._record_no], record_id)
+    def _match(self, record_id: int, session: ImportSession, record_no: int) -> None:
+        session.decide_match(self._entity.id, [record_no], record_id)
 
     def _add_new(self) -> None:
-        self._decide(lambda session: session.decide_new(self._entity.id, [self._record_no]))
+        self._decide(lambda session, record_no: session.decide_new(self._entity.id, [record_no]))
 
     def _act(self) -> None:
         action = self._action.value
         self._decide(
-            lambda session: session.decide_action(self._entity.id, [self._record_no], action)
+            lambda session, record_no: session.decide_action(self._entity.id, [record_no], action)
         )
 
     def _set_cell(self) -> None:
         target, text = self._field.value, self._text.value
         self._decide(
-            lambda session: session.decide_cell(self._entity.id, self._record_no, target, text)
+            lambda session, record_no: session.decide_cell(self._entity.id, record_no, target, text)
         )
 
     def _forget(self) -> None:
-        rows = [self._record_no]
-        if self._detail is not None:
-            # A decision stands at the row that the record began with then.
-            rows = list({*rows, *self._detail.rows})
-        self._decide(lambda session: session.undo_decisions(self._entity.id, rows))
+        # A decision stands at the row that the record began with then.
+        rows = self._detail.rows if self._detail is not None else ()
+        self._decide(
+            lambda session, record_no: session.undo_decisions(
+                self._entity.id, sorted({record_no, *rows})
+            )
+        )
 
     def _find(self) -> None:
         text = self._search.value.strip()
@@ -220,15 +223,16 @@ class _RecordBox:
             # The plan holds the import's file: a decision would wait for it with the screen frozen.
             self._desk.tell("The preview is being made.", mend="Decide again when it is there.")
             return
+        record_no = self._detail.record_no if self._detail is not None else None
+        if record_no is None:
+            # A click on its way while the screen turned to another row.
+            self._desk.tell(
+                "The row in focus has no such record.", mend="Go to the row again, then decide."
+            )
+            return
         self._desk.message.clear()
-        decide(self._desk.session)
+        decide(self._desk.session, record_no)
         self._decided()
-
-    @property
-    def _record_no(self) -> int:
-        assert self._detail is not None
-        assert self._detail.record_no is not None
-        return self._detail.record_no
 
 
 class ShownDecisions:

@@ -243,11 +243,13 @@ class PreviewPanel(Panel):
 
     def _focus_row(self, row_no: int) -> None:
         self._focus = row_no
-        if self._preview is not None and not self.desk.working:
-            details = self._preview.detail(row_no)
-            self._compare.sections = [_section(part) for part in details]
-            self._history.show([(d.entity, d.known_id) for d in details if d.known_id is not None])
-            self._row_decisions.show(details)
+        # A click can come when the import is written and its rows are gone.
+        if self._preview is None or self.desk.working or self.desk.session.rows_are_gone:
+            return
+        details = self._preview.detail(row_no)
+        self._compare.sections = [_section(part) for part in details]
+        self._history.show([(d.entity, d.known_id) for d in details if d.known_id is not None])
+        self._row_decisions.show(details)
 
     def _show_chips(self, preview: Preview) -> None:
         """A row of chips for each entity's statuses, and one for everything else."""

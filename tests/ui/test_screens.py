@@ -238,6 +238,26 @@ def test_an_ambiguous_record_offers_its_candidates(preview_panel: PreviewPanel) 
     assert "1 decision is part of this import" in preview_panel._decisions.head.summary
 
 
+def test_a_click_that_comes_late_finds_no_record(preview_panel: PreviewPanel) -> None:
+    """The row in focus is another by then, and was left out; or the import is written."""
+    preview_panel._focus_row(2)
+    box = preview_panel._row_decisions._boxes["company"]
+    session = preview_panel.desk.session
+    session.leave_out([2])
+    again(preview_panel)
+    assert not preview_panel._row_decisions.widget.children
+
+    box._act()
+
+    assert preview_panel.desk.message.notice is not None
+    assert "no such record" in preview_panel.desk.message.notice.message
+    assert session.decision_count() == 0
+
+    session.commit(back_up=False)
+    preview_panel._focus_row(3)
+    assert not preview_panel.desk.session.preview_is_fresh
+
+
 def test_a_new_record_can_be_one_that_is_searched_for(preview_panel: PreviewPanel) -> None:
     preview_panel._focus_row(4)
     box = preview_panel._row_decisions._boxes["company"]
