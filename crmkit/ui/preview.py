@@ -240,6 +240,9 @@ class PreviewPanel(Panel):
             self._grid.refresh()
         if self._focus is not None:
             self._focus_row(self._focus)
+        if not self.desk.session.preview_is_fresh:
+            # A choice arrived after the click that asked for this preview.
+            self._soon()
 
     def _focus_row(self, row_no: int) -> None:
         self._focus = row_no

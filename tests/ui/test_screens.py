@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -221,6 +222,30 @@ def test_a_preview_that_writes_nothing_says_so(preview_panel: PreviewPanel) -> N
 
     assert "nothing to import" in preview_panel._nothing.value
     assert preview_panel._import.disabled
+
+
+def test_a_choice_that_arrives_while_the_preview_is_made_counts(
+    preview_panel: PreviewPanel,
+) -> None:
+    """The browser holds a second choice back until the first is answered; a click overtakes it."""
+    session = preview_panel.desk.session
+    company = session.workspace.schema.entity("company")
+
+    def choose() -> None:
+        session.settings = session.settings.with_rule(company, action=Action.SKIP)
+
+    session.settings = session.settings.with_rule(company, action=Action.ADD)
+    preview_panel.show()
+    while session._open is None:
+        time.sleep(0.001)
+    preview_panel.desk.handler.guard(choose)()
+    assert not session.preview_is_fresh
+
+    end = time.monotonic() + 60
+    while not session.preview_is_fresh and time.monotonic() < end:
+        time.sleep(0.01)
+    assert preview_panel.desk.wait(60)
+    assert "skipped" in " ".join(chip.label for chip in preview_panel._filters["company"].chips)
 
 
 def test_an_ambiguous_record_offers_its_candidates(preview_panel: PreviewPanel) -> None:
