@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
@@ -147,6 +148,7 @@ def needs(name: str, environment: dict[str, str]) -> Iterator[Requirement]:
             yield requirement
 
 
+@cache
 def modules() -> list[tuple[str, ast.Module]]:
     """The package's modules: dotted name below `crmkit`, and code."""
     found = []

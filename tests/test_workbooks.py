@@ -77,13 +77,13 @@ _WORDS = st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "S")), 
 
 
 @run_settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     names=st.lists(
         st.builds(str.__add__, st.sampled_from(["=", "+", "-", "@", "'=", "''+"]), _WORDS),
-        min_size=1,
-        max_size=8,
+        min_size=6,
+        max_size=24,
         unique_by=str.casefold,
     ),
     ending=st.sampled_from(["csv", "xlsx"]),
