@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from itertools import product
 from typing import Final
 
 from rapidfuzz import fuzz, process
@@ -21,39 +22,51 @@ from crmkit.entities import Schema
 
 _SIMILAR: Final = 90.0
 _SHORTEST_SIMILAR: Final = 6
+_ABBREVIATED: Final = re.compile(r"([^\W\d_]{3,})\.")
+_OF_AN_ABBREVIATION: Final = 0.8
+_MOST_SPELLINGS: Final = 12
+_AS_SHORT: Final = 2
+"""How many letters longer another word may be, for an abbreviation to mean either."""
 
 # Whose: the words that say so, longest first where one begins with another.
 _WHOSE: Final = {
     "nobody": (
-        "assistants assistant assistent manager managers spouse partner yomi phonetic parent our vart"
+        "assistants assistant assistent manager managers spouse partner yomi phonetic parent"
         " type typ label display photo previous former alternative delivery leverings leverans lever"
         " afleverings liefer bill"
+        " foresattes foresatt foresatte foraelders foraelder foraeldre foralder malsmans malsman"
+        " vardnadshavares vardnadshavare verge ouders ouder verzorgers verzorger voogd eltern elternteil"
+        " erziehungsberechtigte erziehungsberechtigter mutter guardians guardian parents carer mothers mother"
+        " fathers father emergency emerg noodgeval notfall parorende anhorigs anhorig"
     ),
+    "ours": "our unser unsere vores var vart ons onze",
     "private": (
-        "home private privat prive privaten hjemme hjem hem thuis personal persoonlijk personlig"
+        "woonadres huisadres hjemmeadresse hemadress bostadsadress privatadresse privatadress priveadres"
+        " home private privat prive privaten hjemme hjem hem thuis personal persoonlijk personlig"
         " personlich personligt huis priv bostad bostads"
     ),
     "other": "other andere ander annan annen anden andet weitere weiteres weiterer alternativ",
     "main": (
-        "main,general,algemeen,sentralbord,vaxel,zentrale,hoved,hoofd,centraal,huvud,haupt,"
+        "main,general,algemeen,sentralbord,vaxel,zentrale,hoved,hoofd,centraal,zentral,central,huvud,haupt,"
         "allgemein,hauptadresse,hoofdadres,hovedadresse,huvudadress,primary,default,"
         "default address,main address,primary address,address 1"
     ),
-    "direct": ("direct direkt direkte direktes ddi"),
+    "direct": ("direct direkt direkte direktes ddi dir"),
     "work": (
-        "work business werk zakelijk geschaftlich arbeid arbeids arb arbete arbets arbejde arbejds jobb"
+        "work business werkadres arbeitsadresse werk zakelijk dienstlich dienstl gesch geschaftlich arbeid arbeids arb arbete arbets arbejde arbejds jobb"
         " job office kontor kontors dienst beruflich bedrijfs"
     ),
     "visit": (
         "visiting visit bezoekadres bezoek besoksadresse besoks besok besuchsadresse besuchs besuch"
         " besoksadress besogsadresse besogs forretningsadresse forretnings street shipping physical"
         " vestigings gate"
-        " sa"
+        " sa anlaegs anleggs objekts objekt object installations arbeidsplass arbetsplats arbejdsplads"
+        " arbetsstalle byggeplass byggeplads baustellen baustelle"
     ),
     "postal": (
         "postal postadresse postadres postadress postanschrift mailing post correspondentie"
         " correspondence billing factuur faktura fakturerings fakturaadresse rechnungs invoice invoicing"
-        " po"
+        " po fakt facturen facturatie rechnungen fakturor fakturaer invoices"
     ),
     "company": (
         "company companies account organization organisation organisasjons organisasjon organisatie"
@@ -87,6 +100,8 @@ _WHOSE: Final = {
     ),
     "": (
         "s,your,eur,gbp,nok,sek,dkk,usd,euro,kr,chf,value,wert,verdi,c,the,af,av,pr,adressattyp,"
+        "from stand,on stand,at stand,fra stand,pa stand,fran stand,fran monter,i monter,vom stand,am stand,"
+        "van stand,op stand,van de stand,op de stand,fra messe,from show,from event,vom messestand,"
         "naturl,eu,ebene,level,niveau,durchschnittlicher,gemiddelde,gjennomsnittlig,of address"
     ),
 }
@@ -150,6 +165,15 @@ _MERE: Final = {
     "country": "id",
 }
 """Concept -> another that in one header with it says nothing more."""
+
+_NUMBER: Final = ("nr", "no", "id", "num")
+
+_NAMERS: Final = {
+    "company_name": "company",
+    "full_name": "person",
+    "leader": "leader",
+}
+"""Concept of a word for somebody -> whose the rest of the header is."""
 
 _PARTS: Final = re.compile(r"\s*[/,;&+|]\s*|\s(?:og|und|en|and|och|or)\s")
 
@@ -277,6 +301,8 @@ def read(header: str, known: Words, own: Words) -> Reading:
         return Reading(None, 0.0, "the header speaks of another date")
     if (parts := _read_parts(header, text, known)) is not None:
         return parts
+    if (spelled := _read_abbreviated(header, text, known)) is not None:
+        return spelled
     return _read_similar(text, known)
 
 
@@ -305,7 +331,22 @@ def _understand(text: str, known: Words, depth: int) -> tuple[Meaning, tuple[str
         for rest in _without(text, qualifier):
             if inner := _understand(rest, known, depth - 1):
                 return inner[0], (whose, *inner[1]), inner[2]
+    for whose, rest in _without_somebody(text.split(), known):
+        if inner := _understand(rest, known, depth - 1):
+            return inner[0], (whose, *inner[1]), inner[2]
     return None
+
+
+def _without_somebody(tokens: list[str], known: Words) -> Iterator[tuple[str, str]]:
+    """A text without a word for a company or a person: the telephone of "Tel. ombud" is the ombud's."""
+    for place in range(1, len(tokens)):
+        for name, rest in (
+            (tokens[:place], tokens[place:]),
+            (tokens[place:], tokens[:place]),
+        ):
+            meaning = known.get("".join(name))
+            if meaning is not None and meaning.concept in _NAMERS:
+                yield _NAMERS[meaning.concept], " ".join(rest)
 
 
 def _without(text: str, qualifier: str) -> Iterator[str]:
@@ -328,7 +369,9 @@ def _read_parts(header: str, text: str, known: Words) -> Reading | None:
     found = [understood[0] for part in parts if (understood := _understand(part, known, 1))]
     with_field = [meaning for meaning in found if meaning.has_field]
     tokens = text.split()
-    if len(with_field) < 2:
+    if len(with_field) < 2 and len(tokens) == 1:
+        with_field = _glued_halves(text, known) or with_field
+    elif len(with_field) < 2:
         for place in range(1, len(tokens)):
             halves = [known.get("".join(half)) for half in (tokens[:place], tokens[place:])]
             if all(half is not None and half.has_field for half in halves):
@@ -347,6 +390,60 @@ def _read_parts(header: str, text: str, known: Words) -> Reading | None:
     if concepts and len(parts) > 1:
         return Reading(with_field[0], 0.8, "a part of the header is known")
     return None
+
+
+def _glued_halves(word: str, known: Words) -> list[Meaning]:
+    """The meanings of two known words of which one says nothing more: "Mobiltfn"."""
+    for place in range(3, len(word) - 2):
+        halves = [known.get(word[:place]), known.get(word[place:])]
+        found = [half for half in halves if half is not None and half.has_field]
+        concepts = [half.concept for half in found]
+        if len(found) == 2 and any(_MERE.get(c) in concepts for c in concepts):
+            return found
+    return []
+
+
+def _read_abbreviated(header: str, text: str, known: Words) -> Reading | None:
+    """A header with words cut off at a full stop ("Stillingsbetegn.", "Postc. werkadres").
+
+    Such a word stands for the shortest that begins with it, at least half of which is written; where
+    another as short means something else, it says nothing.
+    """
+    cut = {normal(word).split()[-1] for word in _ABBREVIATED.findall(header)}
+    spellings = [_spelled_out(t, known) if t in cut else [t] for t in text.split()]
+    if not cut or max(len(s) for s in spellings) == 1:
+        return None
+    candidates = sorted(map(" ".join, product(*spellings)), key=lambda c: (len(c), c))
+    found = [
+        (candidate, understood)
+        for candidate in candidates[:_MOST_SPELLINGS]
+        if (understood := _understand_shortest(candidate, known))
+    ]
+    if not found:
+        return None
+    word, (meaning, whose, number) = found[0]
+    near = [other for spelled, other in found if len(spelled) <= len(word) + _AS_SHORT]
+    if len({(other.concept, frozenset(of)) for other, of, _ in near}) > 1:
+        return None
+    return Reading(
+        meaning,
+        min(meaning.trust, _OF_AN_ABBREVIATION),
+        f"the header is short for “{word}”",
+        frozenset(whose) - {""},
+        number,
+    )
+
+
+def _spelled_out(word: str, known: Words) -> list[str]:
+    """A cut-off word itself, and known words that begin with it, the shortest first."""
+    whole = {w for w in known if w.isalpha()} | {q for q, _ in _QUALIFIERS if q.isalpha()}
+    longer = [w for w in whole if w.startswith(word) and len(word) < len(w) <= 2 * len(word)]
+    kept: list[str] = []
+    for spelled in sorted(longer, key=lambda w: (len(w), w)):
+        # Neither "levnr" nor a word made of another ("enhetspris") is what "Lev." or "Enh." stands for.
+        if spelled.removeprefix(word) not in _NUMBER and not spelled.startswith(tuple(kept)):
+            kept.append(spelled)
+    return [word, *kept[:_MOST_SPELLINGS]]
 
 
 def _read_similar(text: str, known: Words) -> Reading:

@@ -37,6 +37,8 @@ _SOME: Final = 0.2
 _SURELY: Final = 0.8
 _REMEMBERED: Final = 0.99
 _OF_A_PROGRAM: Final = 0.97
+_OF_A_SECOND_TEXT: Final = 0.8
+"""How much less "Bezeichnung 2" is a description than what is called one."""
 
 _ADDRESS: Final = ("line1", "line2", "line3", "zip_code", "city", "county", "state")
 _REACHES: Final = (
@@ -176,6 +178,30 @@ def _concepts(readings: Iterable[Reading]) -> set[str]:
     return own | {r.concept for r in readings} - (names - own)
 
 
+def _with_leaders(
+    readings: dict[str, Reading], cells: Dictionary[str, Contents]
+) -> dict[str, Reading]:
+    """The readings, in which who leads the company is its contact person where no other is named."""
+    is_named = any(r.concept in _NAMES and "nobody" not in r.whose for r in readings.values())
+    found = {}
+    for column, reading in readings.items():
+        settled = reading
+        if reading.meaning is not None and reading.concept == "leader":
+            settled = replace(reading, meaning=replace(reading.meaning, concept="full_name"))
+            if is_named or cells[column].share("person") < _MUST:
+                settled = Reading(None, 0.0, f"{reading.reason}, but it is not the contact person")
+        elif "leader" in reading.whose:
+            whose = "nobody" if is_named else "person"
+            settled = replace(reading, whose=reading.whose - {"leader"} | {whose})
+        found[column] = settled
+    return found
+
+
+def _may_be_ours(meaning: Meaning) -> bool:
+    """Whether "our" says nothing new: of a product's price, or of who looks after a customer."""
+    return bool(meaning.product) or meaning.concept == "our_contact"
+
+
 @dataclass(frozen=True)
 class _Guess:
     target: str
@@ -264,7 +290,9 @@ class _Suggesting:
         self._program = program or (self._signature.program if self._signature else "a program")
         own = headers.declared(schema)
         known = headers.words(frozenset(entity.id for entity in schema.entities))
-        readings = {c: headers.read(text, known, own) for c, text in self._names.items()}
+        readings = _with_leaders(
+            {c: headers.read(text, known, own) for c, text in self._names.items()}, cells
+        )
         ours = sum(headers.key(text) in own for text in self._names.values())
         self._is_own = ours >= _OURS * len(readings)
         self._file = self._about(readings)
@@ -313,7 +341,9 @@ class _Suggesting:
             return _Guess("", 0.0, f"{reading.reason}, and there is no field for it")
         target, why = self._place(column, position, reading, reading.meaning, near)
         reason = f"{reading.reason}, but {why}" if why else reading.reason
-        return _Guess(target, reading.confidence if target else 0.0, reason)
+        is_second_text = target == "product.description" and reading.number > 1
+        trust = _OF_A_SECOND_TEXT if is_second_text else 1.0
+        return _Guess(target, trust * reading.confidence if target else 0.0, reason)
 
     def _by_program(self, column: Column) -> str | None:
         """Where the program that wrote the file sends a column; None when that is not known.
@@ -348,7 +378,7 @@ class _Suggesting:
     ) -> tuple[str, str]:
         """The target of a header that was understood; empty with the reason where there is none."""
         concept, whose = meaning.concept, reading.whose
-        if "nobody" in whose:
+        if "nobody" in whose or ("ours" in whose and not _may_be_ours(meaning)):
             return "", "it is about somebody or something else"
         if concept == "number" and whose == {"direct"}:
             return "person.direct", ""
@@ -363,7 +393,7 @@ class _Suggesting:
         if concept == "id":
             return "", "it may be the ID of another program"
         if concept == "name":
-            return self._name(column, whose)
+            return self._name(column, reading)
         if meaning.product:
             return self._of_product(reading, meaning)
         placed = _placed_by_words(reading, meaning, self._file)
@@ -380,8 +410,9 @@ class _Suggesting:
                 return "", "it may be the ID of another program"
         return target, ""
 
-    def _name(self, column: Column, whose: frozenset[str]) -> tuple[str, str]:
+    def _name(self, column: Column, reading: Reading) -> tuple[str, str]:
         """Whether a bare “Name” is the company's, the person's, or the last name."""
+        whose = reading.whose
         if self._schema.root.id == "product" and not whose & {"company", "person"}:
             return "product.name", ""
         if "company" in whose:
@@ -390,6 +421,8 @@ class _Suggesting:
             return "person.full_name", ""
         if whose:
             return "", "not whose it is"
+        if reading.number > 1:
+            return "", "it is the second of its kind"
         return _name_by_others(self._file.concepts, self._cells[column.id])
 
     def _of_product(self, reading: Reading, meaning: Meaning) -> tuple[str, str]:
@@ -398,6 +431,8 @@ class _Suggesting:
             return "", "it is a price with tax"
         if reading.whose & {"private", "company", "person", "visit", "other"}:
             return "", "not of the product itself"
+        if target == "product.name" and reading.number > 1:
+            target = "product.description"
         return target, ""
 
     def _bare(self, column: Column, position: int, meaning: Meaning, near: str) -> str:
@@ -518,7 +553,7 @@ class _Suggesting:
 
     def _about(self, readings: dict[str, Reading]) -> _File:
         """Whether the file has companies, persons or both."""
-        sure = [r for r in readings.values() if r.meaning and "nobody" not in r.whose]
+        sure = [r for r in readings.values() if r.meaning and not r.whose & {"nobody", "ours"}]
         concepts = _concepts(sure)
         company = bool(concepts & {"company_name", "legal_name"})
         person = any(name in concepts for name in (*_NAMES, "display_name"))

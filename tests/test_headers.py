@@ -158,3 +158,44 @@ def test_every_word_is_of_a_field_that_exists() -> None:
         target for m in every.values() for target in (m.company, m.person, m.product) if target
     }
     assert meant <= known
+
+
+@pytest.mark.parametrize(
+    ("header", "concept", "whose"),
+    [
+        ("Stillingsbetegn.", "title", set()),
+        ("Eftern.", "last_name", set()),
+        ("Gatuadr.", "line1", set()),
+        ("Postc. werkadr.", "zip_code", {"work"}),
+        ("Kat.", "", set()),
+        ("Kont.", "", set()),
+    ],
+    ids=["one", "short", "glued", "two words", "cut below half", "two meanings"],
+)
+def test_a_word_cut_off_at_a_full_stop_is_the_shortest_that_begins_so(
+    header: str, concept: str, whose: set[str]
+) -> None:
+    """Where several as short begin so, or less than half is written, nothing is guessed."""
+    found = read(header)
+
+    assert (concept, whose) == (found.concept, found.whose)
+
+
+@pytest.mark.parametrize(
+    ("header", "concept", "whose"),
+    [
+        ("Tel. ombud", "phone", {"person"}),
+        ("Org.nr beställare", "vat_number", {"company"}),
+        ("Kontaktpers. navn", "name", {"person"}),
+        ("Mob. daglig leder", "mobile", {"leader"}),
+        ("E-post foresatt 1", "email", {"nobody"}),
+        ("Målsman 1 mejl", "email", {"nobody"}),
+        ("Mobiltfn", "mobile", set()),
+    ],
+)
+def test_a_word_for_somebody_says_whose_the_rest_is(
+    header: str, concept: str, whose: set[str]
+) -> None:
+    found = read(header)
+
+    assert (concept, whose) == (found.concept, found.whose)

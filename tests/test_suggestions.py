@@ -434,3 +434,56 @@ def test_lists_never_seen_are_told_from_lists_of_products(tmp_path: Path) -> Non
     assert [] == wrong
     assert told
     assert all(told)
+
+
+@pytest.mark.parametrize(
+    ("other", "target", "email"),
+    [
+        ({}, "person.full_name", "person.email"),
+        ({"Kontaktperson": ["Ola Moe", "Eva Lie"]}, None, None),
+    ],
+    ids=["alone", "beside a contact person"],
+)
+def test_who_leads_a_company_is_its_contact_where_no_other_is_named(
+    other: dict[str, list[str]], target: str | None, email: str | None, tmp_path: Path
+) -> None:
+    columns = {
+        "Kundenavn": ["Fjellvik Bygg AS", "Tveit AS"],
+        "Daglig leder": ["Kjersti Fjellvik", "Torbjørn Tveit"],
+        "E-post daglig leder": ["kjersti@fjellvik.example", "torbjorn@tveit.example"],
+        **other,
+    }
+
+    found = by_header(write(tmp_path / "leaders.csv", columns))
+
+    assert (target or "") == found["Daglig leder"]
+    assert (email or "") == found["E-post daglig leder"]
+
+
+def test_the_second_text_of_a_product_is_its_description(tmp_path: Path) -> None:
+    columns = {
+        "Varenr": ["A-1", "A-2"],
+        "Varetekst": ["Gipsplate", "Fugeskum"],
+        "Varetekst 2": ["1200x2400", "vinter"],
+        "Our cost": ["61,20", "38,50"],
+    }
+    source = sources.inspect(write(tmp_path / "products.csv", columns))
+    with in_memory() as db:
+        staged = staging.land(db, source, sources.detect_layout(source), progress=silent)
+        mapping = suggestions.suggest(db, staged, SCHEMA.subject("product"))
+
+    assert ["product.code", "product.name", "product.description", "product.cost"] == [
+        column.target for column in mapping.columns
+    ]
+
+
+def test_the_second_name_of_a_company_is_no_person(tmp_path: Path) -> None:
+    columns = {
+        "Kd.-Nr.": ["70012", "70044"],
+        "Name 1": ["Zimmerei Oberlechner", "Hausverwaltung Lenz"],
+        "Name 2": ["Objekt Rosenweg", "Haus am Anger"],
+    }
+
+    found = by_header(write(tmp_path / "debtors.csv", columns))
+
+    assert ("company.name", "") == (found["Name 1"], found["Name 2"])
