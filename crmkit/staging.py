@@ -493,7 +493,29 @@ def _tidy(db: Database, landed: Landed) -> list[str]:
         return []
     if known.program == programs.OUTLOOK:
         _delete_empty_dates(db, known.known_as)
-    return _split_names(db, known.known_as)
+    joined = _join_birth_dates(db, known) if known.program == programs.THUNDERBIRD else []
+    return [*joined, *_split_names(db, known.known_as)]
+
+
+def _join_birth_dates(db: Database, known: programs.Recognised) -> list[str]:
+    """Thunderbird writes year, month and day of birth in three columns: the day's gets the date."""
+    columns = {known_as: f"c{number}" for number, known_as in enumerate(known.known_as, start=1)}
+    parts = [columns.get(f"Birth {part}", "") for part in ("Year", "Month", "Day")]
+    if not all(parts):
+        return []
+    whole = sql("try_cast(concat_ws('-', {parts}) as date)", parts=names(parts))
+    count = int(db.value(sql("select count({whole}) from {t}", t=_LANDING, whole=whole)))
+    if not count:
+        return []
+    db.run(
+        sql(
+            "update {t} set {day} = cast({whole} as varchar) where {whole} is not null",
+            t=_LANDING,
+            day=name(parts[2]),
+            whole=whole,
+        )
+    )
+    return ["year, month and day of birth are put together, in the column of the day"]
 
 
 def _delete_empty_dates(db: Database, called: Sequence[str]) -> None:

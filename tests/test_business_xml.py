@@ -97,6 +97,59 @@ def test_a_file_is_known_by_its_content(
     assert said == source.description
 
 
+_XAF_4 = "http://www.odb.belastingdienst.nl/BCPP/1.1/structures/XmlauditfileXAF_4.0"
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "found"),
+    [
+        (
+            """<auditfile><header><auditfileVersion>CLAIR2.00.00</auditfileVersion></header>
+            <customers_suppliers><customer_supplier><custSupID>1</custSupID>
+            <type>customer</type><companyName>Acme BV</companyName><contact>de heer J. Bek</contact>
+            <streetAddress><address>Weg 1</address><city>Ede</city></streetAddress>
+            </customer_supplier></customers_suppliers></auditfile>""",
+            "XAF CLAIR2.00.00",
+            {"Name": "Acme BV", "Street address: city": "Ede", "Contact: full name": "J. Bek"},
+        ),
+        (
+            f"""<auditfile xmlns="{_XAF_4}"><header/><company><customersSuppliers>
+            <customerSupplier><custSupID>1</custSupID><custSupName>Acme BV</custSupName>
+            <custSupTp>C</custSupTp></customerSupplier></customersSuppliers></company></auditfile>""",
+            "XAF 4.0",
+            {"Name": "Acme BV", "Category": "Customer"},
+        ),
+        (
+            """<AuditFile xmlns="urn:OECD:StandardAuditFile-Tax:PT_1.00_01"><Header/><MasterFiles>
+            <Customer><CustomerID>1</CustomerID><CustomerTaxID>501442600</CustomerTaxID>
+            <CompanyName>Acme Lda</CompanyName><BillingAddress><City>Porto</City></BillingAddress>
+            </Customer></MasterFiles></AuditFile>""",
+            "SAF-T Portugal",
+            {"Name": "Acme Lda", "VAT number": "501442600", "Postal address: city": "Porto"},
+        ),
+        (
+            """<n1:AuditFile xmlns:n1="urn:StandardAuditFile-Taxation-Financial:NO"><n1:Header/>
+            <n1:MasterFiles><n1:Products><n1:Product><n1:ProductCode>A-1</n1:ProductCode>
+            <n1:ProductDescription>Bord</n1:ProductDescription></n1:Product></n1:Products>
+            </n1:MasterFiles></n1:AuditFile>""",
+            "SAF-T Norway",
+            {"Product code": "A-1", "Product name": "Bord"},
+        ),
+    ],
+    ids=["XAF 2", "XAF 4", "SAF-T Portugal 1.00", "SAF-T Norway 2"],
+)
+def test_other_versions_of_audit_files_are_read(
+    db: Database, tmp_path: Path, text: str, said: str, found: dict[str, str]
+) -> None:
+    path = write(tmp_path, f"<?xml version='1.0'?>{text}", encoding="utf-8", name="audit.xml")
+
+    staged, parties = table(db, path)
+
+    assert any(note.startswith(said) for note in staged.notes)
+    assert 1 == len(parties)
+    assert found.items() <= parties[0].items()
+
+
 def test_a_catalogue_opens_with_its_products() -> None:
     source = sources.inspect(CATALOGUE)
 
@@ -326,6 +379,32 @@ def test_an_invoice_has_seller_and_buyer(db: Database, tmp_path: Path) -> None:
         buyer["Contact: full name"],
         buyer["Postal address: zip code"],
     )
+
+
+@pytest.mark.parametrize(
+    ("identity", "number"),
+    [
+        ('<cbc:EndpointID schemeID="0192">987654325</cbc:EndpointID>', "987654325"),
+        ('<cbc:EndpointID schemeID="0088">7080000985677</cbc:EndpointID>', None),
+        (
+            """<cac:PartyIdentification><cbc:ID schemeID="0184">DK10403782</cbc:ID>
+            </cac:PartyIdentification>""",
+            "DK10403782",
+        ),
+    ],
+    ids=["Norwegian register", "a place is none", "Danish register"],
+)
+def test_a_party_without_tax_number_has_that_of_its_register(
+    db: Database, tmp_path: Path, identity: str, number: str | None
+) -> None:
+    without = INVOICE.replace(
+        "<cac:PartyTaxScheme><cbc:CompanyID>NO987654325MVA</cbc:CompanyID></cac:PartyTaxScheme>",
+        identity,
+    )
+
+    _, (seller, _) = table(db, write(tmp_path, without))
+
+    assert number == seller.get("VAT number")
 
 
 def test_a_price_with_three_decimals_is_not_in_thousands(

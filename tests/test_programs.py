@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from crmkit import sources, staging
+from crmkit import sources, staging, suggestions
 from crmkit.database import in_memory
+from crmkit.entities import SCHEMA
 from crmkit.samples import SAMPLES
 from crmkit.sources.programs import OUTLOOK_HEADERS, recognise
+from crmkit.sql import sql
 from crmkit.staging import StagedTable, from_json, to_json
 from tests.crm_kit import silent
 
@@ -148,3 +150,60 @@ def test_an_import_of_an_older_version_has_no_program() -> None:
         del column["known_as"]
 
     assert from_json(kept).program is None
+
+
+def test_windows_live_mail_is_known_and_its_work_and_home_kept_apart(tmp_path: Path) -> None:
+    headers = (
+        "Vorname;Nachname;Name;E-Mail-Adresse;Straße (privat);Ort (privat);Postleitzahl (privat);"
+        "Bundesland (privat);Land/Region (privat);Telefon (privat);Rückmeldung;Mobiltelefon;Firma;"
+        "Position;Telefon (geschäftlich);Webseite"
+    )
+    row = (
+        "Ute;Beck;Ute Beck;u@beck.example;Ring 2;Köln;50667;;;0221 555;;0170 5;Beck;Chefin;0221 1;"
+    )
+    path = tmp_path / "kontakte.csv"
+    path.write_text(f"{headers}\n{row}\n", encoding="utf-8")
+
+    staged = land(path)
+
+    known = {column.header: column.known_as for column in staged.columns}
+    assert "Outlook contacts (German)" in staged.notes
+    assert ("Home Phone", "Business Phone") == (
+        known["Telefon (privat)"],
+        known["Telefon (geschäftlich)"],
+    )
+
+
+def test_thunderbirds_birth_date_in_three_columns_is_one(tmp_path: Path) -> None:
+    """A date that is not whole stays as it is written."""
+    headers = [
+        *(
+            "First Name",
+            "Last Name",
+            "Display Name",
+            "Nickname",
+            "Primary Email",
+            "Secondary Email",
+        ),
+        *(
+            "Work Phone",
+            "Home Phone",
+            "Fax Number",
+            "Pager Number",
+            "Mobile Number",
+            "Home Address",
+        ),
+        *("Organization", "Birth Year", "Birth Month", "Birth Day"),
+    ]
+    kari = ["Kari", "Dahl", *[""] * 10, "Acme", "1980", "5", "17"]
+    per = ["Per", "Moe", *[""] * 10, "Acme", "", "6", "18"]
+    source = sources.inspect(write(tmp_path / "book.csv", [headers, kari, per]))
+
+    with in_memory() as db:
+        staged = staging.land(db, source, sources.detect_layout(source), progress=silent)
+        mapping = suggestions.suggest(db, staged, SCHEMA)
+        days = [row[-1] for row in db.rows(sql("select * from staged order by row_no"))]
+
+    assert ["1980-05-17", "18"] == days
+    assert "person.birth_date" == mapping.columns[-1].target
+    assert any("birth are put together" in note for note in staged.notes)

@@ -125,6 +125,18 @@ def test_blank_lines_are_counted_and_keep_the_row_numbers(db: Database, tmp_path
     assert 3 == staged.blank_rows
 
 
+def test_a_record_of_commas_and_a_line_break_is_blank(db: Database, tmp_path: Path) -> None:
+    """Outlook ends some exports so."""
+    path = text(
+        tmp_path / "x.csv", 'Name,City,Notes\r\nAcme,Oslo,"a\r\nb"\r\n,,"\r\n"\r\nBeta,Moss,\r\n'
+    )
+
+    staged = land(db, path)
+
+    assert [(2, "Acme", "Oslo", "a\r\nb"), (4, "Beta", "Moss", None)] == rows(db)
+    assert (1, 0) == (staged.blank_rows, staged.rejected)
+
+
 @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
 def test_all_line_ends_are_read(db: Database, tmp_path: Path, line_end: str) -> None:
     path = text(tmp_path / "x.csv", line_end.join(["Name,City", "Acme,Oslo", "Beta,Moss", ""]))
@@ -332,8 +344,14 @@ def test_quotation_marks_that_are_none_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"%PDF-1.7\n1 0 obj", b"\x89PNG\r\n\x1a\n", b"SQLite format 3\x00", bytes(range(256)) * 40],
-    ids=["pdf", "png", "sqlite", "bytes"],
+    [
+        b"%PDF-1.7\n1 0 obj",
+        b"\x89PNG\r\n\x1a\n",
+        b"SQLite format 3\x00",
+        bytes(range(256)) * 40,
+        '#FLAGGA 0\n#FORMAT PC8\n#FNAMN "Björk AB"\n#KONTO 1510 "Kundfordringar"\n'.encode("cp437"),
+    ],
+    ids=["pdf", "png", "sqlite", "bytes", "sie"],
 )
 def test_what_is_no_table_is_refused(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(SourceError) as raised:

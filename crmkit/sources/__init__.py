@@ -61,6 +61,7 @@ _OTHERS: Final = {
     b"(\xb5/\xfd": "a packed file (zstd)",
     b"{\\rtf": "a text document (RTF)",
     b"BEGIN:VCALENDAR": "a calendar",
+    b"#FLAGGA": "a SIE file of bookkeeping, without customers or products",
     b"MIME-Version:": "a web archive or an e-mail",
     b"PAR1": "a Parquet file",
     b"MZ": "a program",

@@ -46,6 +46,9 @@ _ROLES: Final = {
     "DeliveryParty": "Delivery",
     "ManufacturerParty": "Manufacturer",
 }
+_REGISTERS: Final = ("0192", "0106", "0007", "0184")
+"""Schemes of the registers of companies in Norway, the Netherlands, Sweden and Denmark."""
+
 _ROOTS: Final = ("Catalogue", "Order", "Invoice", "CreditNote", "Quotation", "DespatchAdvice")
 _SELLER_NAMES: Final = (
     ("AccountingSupplierParty", "Party", "PartyLegalEntity", "RegistrationName"),
@@ -93,7 +96,8 @@ def _party(element: Element, found: Found) -> Iterator[Row]:
         row.put("Trading name", shown[0])
     taxed = take(party, "PartyTaxScheme", "CompanyID")
     legal = take(party, "PartyLegalEntity", "CompanyID")
-    row.tax_number(*(number for number in (taxed, legal) if number))
+    registered = "" if taxed or legal else _registered(party)
+    row.tax_number(*(number for number in (taxed, legal, registered) if number))
     identity = find(party, "PartyIdentification", "ID")
     if not assigned and identity is not None and not identity.get("schemeID"):
         assigned = take(party, "PartyIdentification", "ID")
@@ -115,6 +119,15 @@ def _party(element: Element, found: Found) -> Iterator[Row]:
     row.put("Role", _ROLES.get(role, role.removesuffix("Party")))
     row.rest(party, *(name for child in party if (name := local(child)).endswith("Party")))
     yield row
+
+
+def _registered(party: Element) -> str:
+    """The number in its country's register that a party is addressed or identified by."""
+    for path in (("PartyIdentification", "ID"), ("EndpointID",)):
+        identity = find(party, *path)
+        if identity is not None and identity.get("schemeID") in _REGISTERS:
+            return take(party, *path)
+    return ""
 
 
 def _address(place: Element) -> Address:
