@@ -13,7 +13,7 @@ from crmkit.entities import PERSON
 from crmkit.erp.model import Actors, Request
 from crmkit.erp.sample import make_sample_erp
 from crmkit.workspace import Workspace
-from tests.crm_kit import new_workspace
+from tests.crm_kit import first_batch, new_workspace
 from tests.outlook_service import OutlookService
 from tests.test_backup import ready
 
@@ -23,7 +23,7 @@ runner = CliRunner()
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     made = new_workspace(tmp_path / "workspace")
-    ready(made, "Acme").commit()
+    first_batch(made, "Acme", lambda: ready(made, "Acme").commit())
     return made
 
 

@@ -18,7 +18,7 @@ from crmkit.entities import COMPANY
 from crmkit.jobs import Exit
 from crmkit.settings import Action, Settings
 from crmkit.workspace import Workspace
-from tests.crm_kit import new_workspace
+from tests.crm_kit import first_batch, new_workspace
 
 ROOT = Path(__file__).resolve().parents[1]
 HEADERS = ("Company", "Number", "City", "Employees")
@@ -41,16 +41,21 @@ def book(path: Path, rows: list[tuple[str, ...]], headers: tuple[str, ...] = HEA
 def workspace(tmp_path: Path) -> Workspace:
     """A workspace where a list was imported by hand, and its description saved."""
     workspace = new_workspace(tmp_path / "my-customer")
-    session = workspace.new_import()
-    session.load(book(tmp_path / "january.xlsx", ROWS))
-    for column, target in (("c1", "company.name"), ("c2", "company.number")):
-        session.mapping = session.mapping.with_target(column, target)
-    session.mapping = session.mapping.with_target("c3", "company.postal.city")
-    session.mapping = session.mapping.with_target("c4", None)
-    session.settings = Settings().with_rule(COMPANY, match_key="number", action=Action.REPLACE)
-    session.preview()
-    session.commit(back_up=False)
-    session.save_description("Customers")
+    january = book(tmp_path / "january.xlsx", ROWS)
+
+    def imported() -> None:
+        session = workspace.new_import()
+        session.load(january)
+        for column, target in (("c1", "company.name"), ("c2", "company.number")):
+            session.mapping = session.mapping.with_target(column, target)
+        session.mapping = session.mapping.with_target("c3", "company.postal.city")
+        session.mapping = session.mapping.with_target("c4", None)
+        session.settings = Settings().with_rule(COMPANY, match_key="number", action=Action.REPLACE)
+        session.preview()
+        session.commit(back_up=False)
+        session.save_description("Customers")
+
+    first_batch(workspace, ROWS, imported)
     return workspace
 
 

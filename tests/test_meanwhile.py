@@ -14,7 +14,7 @@ from crmkit.meanwhile import Meanwhile
 from crmkit.session import ImportSession
 from crmkit.settings import Action, Settings
 from crmkit.workspace import Workspace
-from tests.crm_kit import new_workspace
+from tests.crm_kit import first_batch, new_workspace
 
 HEADER = "Company name,Number,City,Telephone\n"
 
@@ -23,7 +23,8 @@ HEADER = "Company name,Number,City,Telephone\n"
 def workspace(tmp_path: Path) -> Workspace:
     """A workspace with three companies."""
     workspace = new_workspace(tmp_path / "workspace")
-    previewed(workspace, "Acme,1,Oslo,\nBeta,2,Bergen,\nGamma,3,Moss,\n").commit()
+    rows = "Acme,1,Oslo,\nBeta,2,Bergen,\nGamma,3,Moss,\n"
+    first_batch(workspace, rows, lambda: previewed(workspace, rows).commit())
     return workspace
 
 
