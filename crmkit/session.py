@@ -88,33 +88,49 @@ log = logging.getLogger(__name__)
 
 
 class Preview:
-    """The dry run of one import: what every row will do. Nothing is written."""
+    """The dry run of one import: what every row will do. Nothing is written.
+
+    All that reads its rows raises StalePlanError when they are not there any more: the import was
+    written, or previewed anew.
+    """
 
     def __init__(self, session: ImportSession, plan: Plan, balances: tuple[Balance, ...]) -> None:
         self._session = session
         self.plan = plan
         self.balance = balances
+        self._made = session.plan_made
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[Database]:
+        """The import's file, as long as it holds this preview."""
+        with self._session.reading() as db:
+            if self._made != self._session.plan_made:
+                raise StalePlanError(
+                    "The rows of this preview are gone: the import was written, or previewed anew.",
+                    mend="Take the preview made last.",
+                )
+            yield db
 
     def to_df(self, entity: str = "company") -> pd.DataFrame:
         """The incoming records of an entity: status, reason and outcome."""
-        with self._session.reading() as db:
+        with self._reading() as db:
             return preview.records_frame(db, self.plan, self.plan.matchers[entity].entity)
 
     def issues(self) -> pd.DataFrame:
         """Everything that is wrong with cells and rows, with how to mend it."""
-        headers = self._session.mapping.headers(self._session.staged)
-        with self._session.reading() as db:
+        with self._reading() as db:
+            headers = self._session.mapping.headers(self._session.staged)
             return preview.issues_frame(db, headers)
 
     def issue_counts(self) -> dict[str, int]:
         """Issues by level."""
-        with self._session.reading() as db:
+        with self._reading() as db:
             rows = db.rows(sql("select level, count(*) from issue group by level order by level"))
         return dict(rows)
 
     def rows_with_issues(self) -> int:
         """Rows that have at least one issue."""
-        with self._session.reading() as db:
+        with self._reading() as db:
             return int(db.value(sql("select count(*) from plan_row where issues > 0")))
 
     def sql(self, text: str) -> pd.DataFrame:
@@ -127,20 +143,21 @@ class Preview:
 
     def order(self, shown: RowFilter) -> int:
         """Filter and sort the rows on the screen; returns how many there are."""
-        columns = [column.id for column in self._session.staged.columns]
-        with self._session.writing() as db:
-            return preview.make_order(db, self.plan, columns, shown)
+        with self._reading(), self._session.writing() as db:
+            return preview.make_order(db, self.plan, self._columns(), shown)
 
     def page(self, *, offset: int, limit: int) -> list[dict[str, Any]]:
         """Some rows in the order made last."""
-        columns = [column.id for column in self._session.staged.columns]
-        with self._session.reading() as db:
-            return preview.page(db, self.plan, columns, offset=offset, limit=limit)
+        with self._reading() as db:
+            return preview.page(db, self.plan, self._columns(), offset=offset, limit=limit)
 
     def detail(self, row_no: int) -> tuple[RecordDetail, ...]:
         """One row's records, existing, incoming and outcome side by side."""
-        with self._session.reading() as db:
+        with self._reading() as db:
             return preview.row_detail(db, self.plan, row_no)
+
+    def _columns(self) -> list[str]:
+        return [column.id for column in self._session.staged.columns]
 
 
 class ImportSession:
@@ -1149,7 +1166,16 @@ class ImportSession:
 
         Returns:
             How many records were decided about; rows, where they are left out.
+
+        Raises:
+            PlanError: There is no preview, it has no such records, or its rows were never shown.
         """
+        plan = self._made_plan()
+        with self.reading() as db:
+            shows = plan is not None and db.has_table("grid_order")
+        if plan is None or not shows or entity not in {item.id for item in plan.entities}:
+            plural = self.workspace.schema.entity(entity).plural["en"].lower()
+            raise PlanError(f"There is no preview of {plural}.", mend="Make the preview first.")
         records = sql(
             "select distinct row.{record} as row_no from grid_order"
             " join plan_row as row on row.row_no = grid_order.row_no where row.{record} is not null",
@@ -1261,6 +1287,11 @@ class ImportSession:
                 db.attached(self.workspace.crm_path, "crm", read_only=True),
             ):
                 return meanwhile.since(db, crm.load_schema(db), plan, made.get("batch", 0))
+
+    @property
+    def plan_made(self) -> str:
+        """What tells the plan that the file holds from others; empty when it holds none."""
+        return str(self._state.get("plan") or "")
 
     @property
     def preview_is_fresh(self) -> bool:

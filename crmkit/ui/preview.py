@@ -12,6 +12,7 @@ import ipywidgets as w
 
 from crmkit import workbooks
 from crmkit.batches import Batch
+from crmkit.errors import StalePlanError
 from crmkit.meanwhile import Meanwhile
 from crmkit.plan import Balance, Status
 from crmkit.preview import Also, RecordDetail, RowFilter
@@ -55,10 +56,16 @@ class PreviewRows:
             descending=descending,
             search=search,
         )
-        return self.preview.order(self.shown)
+        try:
+            return self.preview.order(self.shown)
+        except StalePlanError:
+            return 0  # as in `page`
 
     def page(self, offset: int, limit: int) -> list[dict[str, Any]]:
-        rows = self.preview.page(offset=offset, limit=limit)
+        try:
+            rows = self.preview.page(offset=offset, limit=limit)
+        except StalePlanError:
+            return []  # asked before the rows on the screen were taken away
         for row in rows:
             row["row_no"] = row["id"]
         return rows
@@ -246,10 +253,12 @@ class PreviewPanel(Panel):
 
     def _focus_row(self, row_no: int) -> None:
         self._focus = row_no
-        # A click can come when the import is written and its rows are gone.
-        if self._preview is None or self.desk.working or self.desk.session.rows_are_gone:
+        if self._preview is None or self.desk.working:
             return
-        details = self._preview.detail(row_no)
+        try:
+            details = self._preview.detail(row_no)
+        except StalePlanError:
+            return  # a click on a row that was on its way when the import was written
         self._compare.sections = [_section(part) for part in details]
         self._history.show([(d.entity, d.known_id) for d in details if d.known_id is not None])
         self._row_decisions.show(details)

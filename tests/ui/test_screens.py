@@ -12,7 +12,7 @@ import pytest
 
 from crmkit.crm import Preferences
 from crmkit.decisions import Choice
-from crmkit.errors import SettingsError
+from crmkit.errors import PlanError, SettingsError, StalePlanError
 from crmkit.preview import RowFilter
 from crmkit.session import ImportSession
 from crmkit.settings import PRESETS, Action, ChildAction, FieldRule, UnknownItem, Write
@@ -281,6 +281,31 @@ def test_a_click_that_comes_late_finds_no_record(preview_panel: PreviewPanel) ->
     session.commit(back_up=False)
     preview_panel._focus_row(3)
     assert not preview_panel.desk.session.preview_is_fresh
+
+
+@pytest.mark.parametrize("changed", ["columns", "file", "written"])
+def test_rows_asked_for_too_late_are_none(preview_panel: PreviewPanel, changed: str) -> None:
+    """The grid asks in a thread of its own, and the plan is another when it has its turn."""
+    session, source = preview_panel.desk.session, preview_panel._source
+    assert source is not None
+    old = source.preview
+    assert source.order(None, "") == len(source.page(0, 10)) > 0
+
+    if changed == "columns":
+        session.mapping = session.mapping.with_target(session.staged.columns[2].id, None)
+        session.preview()
+    elif changed == "file":
+        session.load(session.source_path)
+    else:
+        session.commit(back_up=False)
+
+    assert source.page(0, 10) == []
+    assert source.order(None, "") == 0
+    preview_panel._focus_row(2)
+    with pytest.raises(StalePlanError, match="are gone"):
+        old.issues()
+    with pytest.raises(PlanError, match=r"no preview (yet|of persons)"):
+        session.decide_shown("person", Choice.ADD_NEW)
 
 
 def test_a_new_record_can_be_one_that_is_searched_for(preview_panel: PreviewPanel) -> None:
