@@ -59,13 +59,15 @@ class PreviewRows:
         try:
             return self.preview.order(self.shown)
         except StalePlanError:
-            return 0  # as in `page`
+            self._panel.overtaken()
+            return 0
 
     def page(self, offset: int, limit: int) -> list[dict[str, Any]]:
         try:
             rows = self.preview.page(offset=offset, limit=limit)
         except StalePlanError:
-            return []  # asked before the rows on the screen were taken away
+            self._panel.overtaken()
+            return []
         for row in rows:
             row["row_no"] = row["id"]
         return rows
@@ -182,6 +184,12 @@ class PreviewPanel(Panel):
         self.desk.session.leave_out([row_no], left_out=left_out)
         self._soon()
 
+    def overtaken(self) -> None:
+        """What is on the screen is gone: show the preview that was made since, as by a notebook."""
+        session = self.desk.session
+        if session.id == self._shown_of and session.plan_made:
+            self._soon()
+
     def leave(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
@@ -258,7 +266,8 @@ class PreviewPanel(Panel):
         try:
             details = self._preview.detail(row_no)
         except StalePlanError:
-            return  # a click on a row that was on its way when the import was written
+            self.overtaken()
+            return
         self._compare.sections = [_section(part) for part in details]
         self._history.show([(d.entity, d.known_id) for d in details if d.known_id is not None])
         self._row_decisions.show(details)

@@ -308,6 +308,25 @@ def test_rows_asked_for_too_late_are_none(preview_panel: PreviewPanel, changed: 
         session.decide_shown("person", Choice.ADD_NEW)
 
 
+def test_a_preview_made_by_a_notebook_comes_onto_the_screen(preview_panel: PreviewPanel) -> None:
+    session, source = preview_panel.desk.session, preview_panel._source
+    assert source is not None
+    old = source.preview
+    session.leave_out([2])
+    made = session.preview()
+
+    assert source.order(None, "") == 0  # the grid is drawn: in JupyterLab, when it is scrolled to
+    end = time.monotonic() + 60
+    while source.preview is old and time.monotonic() < end:
+        time.sleep(0.01)
+    assert preview_panel.desk.wait(60)
+
+    assert source.order(None, "") == session.staged.row_count
+    assert [item.records for item in made.balance] == [
+        item.records for item in source.preview.balance
+    ]
+
+
 def test_a_new_record_can_be_one_that_is_searched_for(preview_panel: PreviewPanel) -> None:
     preview_panel._focus_row(4)
     box = preview_panel._row_decisions._boxes["company"]
