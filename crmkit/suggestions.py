@@ -248,7 +248,8 @@ def better_subject(
     """
     before = _mapped(suggested)
     for schema in others:
-        # By the headers of 197 files, which none of the right ones and all lists of products pass.
+        # Of 197 files, none that is opened as what it holds passes this, and every list of products
+        # that is opened as companies does.
         if (wanted := max(1.5 * before, before + 3)) <= len(staged.columns):
             fitting = _mapped(suggest(db, staged, schema))
             if fitting >= wanted:
