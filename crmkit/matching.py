@@ -157,8 +157,7 @@ def group_children(db: Database, matcher: Matcher) -> None:
             from ({cells}) as cell
             left join {parent_rows} as parent_row on parent_row.row_no = cell.row_no
             left join {parents} as parent on parent.record_no = parent_row.record_no
-            left join {parent_iso} as parent_iso on parent_iso.record_no = parent_row.record_no
-            left join dialling on dialling.iso = coalesce(parent_iso.iso, cell.iso, {country})
+            {dialling}
             left join problem_row as bad on bad.entity = {person} and bad.row_no = cell.row_no
             where bad.row_no is not null {filled}
             """,
@@ -168,8 +167,16 @@ def group_children(db: Database, matcher: Matcher) -> None:
             cells=cells_sql(matcher.cells.of(person)),
             parent_rows=name(f"{person.parent}_row"),
             parents=name(f"{person.parent}_match"),
-            parent_iso=name(f"{person.parent}_iso"),
-            country=matcher.cells.preferences.country,
+            dialling=sql(
+                """
+                left join {parent_iso} as parent_iso on parent_iso.record_no = parent_row.record_no
+                left join dialling on dialling.iso = coalesce(parent_iso.iso, cell.iso, {country})
+                """,
+                parent_iso=name(f"{person.parent}_iso"),
+                country=matcher.cells.preferences.country,
+            )
+            if matcher.key.form is Form.PHONE
+            else sql(""),
             person=person.id,
             filled=join("", (sql(" or {cell} is not null", cell=cell) for cell in filled)),
         )

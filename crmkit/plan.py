@@ -319,6 +319,14 @@ def _decide(db: Database, matcher: Matcher, plan: Plan) -> tuple[str, ...]:
     apply_matches(db, matcher)
     make_incoming(db, matcher, shape)
     parent = matcher.entity.parent
+    # To bring only the few here that lack something is half the work of bringing all.
+    incoming = matcher.table("incoming")
+    if not edits:
+        incoming = sql(
+            "(from {t} as incoming where {lacks})",
+            t=incoming,
+            lacks=_lacks_needed(matcher, edits),
+        )
     db.run(
         sql(
             """
@@ -358,7 +366,7 @@ def _decide(db: Database, matcher: Matcher, plan: Plan) -> tuple[str, ...]:
             decided=matcher.table("decided"),
             group=matcher.table("group"),
             hit=matcher.table("hit"),
-            incoming=matcher.table("incoming"),
+            incoming=incoming,
             shared=_shared_keys_sql(matcher),
             parents=sql(
                 "left join {match} as parent on parent.record_no = found.parent_record",
@@ -385,18 +393,17 @@ def _shared_keys_sql(matcher: Matcher) -> Query:
 
 
 def _reason(matcher: Matcher, edits: Sequence[str]) -> Query:
-    needs = [missing for _, missing in _needed(matcher, edits)]
+    lacks = _lacks_needed(matcher, edits)
     action = sql("coalesce(decided.action, {rule})", rule=matcher.action.value)
     branches = [(sql("found.problem"), Reason.BAD_CELL)]
     no_company = matcher.cells.settings.no_company_name
     if matcher.entity.parent:
-        needs = needs or [sql("true")]
         branches.append(
             (sql("parent.decision in ('held_back', 'problem')"), Reason.PARENT_HELD_BACK)
         )
     elif matcher.entity.named_after:
         derived = edited("name", sql("found.derived_name"), edits)
-        needs = [*needs, sql("{derived} is null", derived=derived)]
+        lacks = sql("{lacks} and {derived} is null", lacks=lacks, derived=derived)
     branches += [
         (sql("hit.hits > 1"), Reason.AMBIGUOUS),
         (
@@ -418,8 +425,7 @@ def _reason(matcher: Matcher, edits: Sequence[str]) -> Query:
     missing = Reason.FIELD_MISSING if matcher.entity.needs_all else Reason.NAME_MISSING
     if matcher.entity.named_after and no_company is not NoCompanyName.USE_PERSON_NAME:
         missing = Reason.NO_COMPANY_NAME
-    lacking = join(" or ", needs) if matcher.entity.needs_all else join(" and ", needs)
-    branches.append((lacking, missing))
+    branches.append((sql("incoming.record_no is not null and {lacks}", lacks=lacks), missing))
     branches.append((sql("decided.fresh"), Reason.DECIDED_NEW))
     branches.append(
         (sql("{action} = {add}", action=action, add=Action.ADD.value), Reason.ADD_ALWAYS)
@@ -427,6 +433,13 @@ def _reason(matcher: Matcher, edits: Sequence[str]) -> Query:
     branches.append((sql("found.key is null"), Reason.KEY_EMPTY))
     cases = join(" ", (sql("when {c} then {r}", c=c, r=r.value) for c, r in branches))
     return sql("case {cases} else {other} end", cases=cases, other=Reason.NOT_FOUND.value)
+
+
+def _lacks_needed(matcher: Matcher, edits: Sequence[str]) -> Query:
+    """Whether `incoming` and `edit` lack what a new record needs: all of it, or each part."""
+    needs = [missing for _, missing in _needed(matcher, edits)] or [sql("true")]
+    lacks = join(" or ", needs) if matcher.entity.needs_all else join(" and ", needs)
+    return sql("({lacks})", lacks=lacks)
 
 
 def _needed(matcher: Matcher, edits: Sequence[str]) -> list[tuple[str, Query]]:

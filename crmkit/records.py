@@ -581,46 +581,62 @@ def make_children(db: Database, matcher: Matcher, child: Child) -> None:
             record=_record_country(entity),
             own=matcher.cells.preferences.country,
         )
-    # One row and one column make one value: most persons have nothing to bring together.
-    alone = sql("{one} and found.row_count = 1", one=len(cells) == 1)
+    records, repeated = db.row(
+        sql(
+            "select count(*), count(*) filter (row_count > 1) from {group}",
+            group=matcher.table("group"),
+        )
+    )
 
-    def keyed(which: Query) -> Query:
-        return sql(
+    def keyed(which: Query, *, distinct: bool = False) -> Query:
+        found = sql(
             """
-            select row.record_no, row.row_no, v.slot, v.position, v.value,
-                coalesce({key}, lower(trim(v.value))) as key
+            select row.record_no, row.row_no, v.slot, v.position, v.value
             from ({values}) as v
             join {row} as row on row.row_no = v.row_no
             join {group} as found on found.record_no = row.record_no and {which}
-            {country}
             """,
-            key=transforms.normal_form(sql("v.value"), form),
             values=join(" union all ", values),
             row=matcher.table("row"),
             group=matcher.table("group"),
             which=which,
+        )
+        if distinct:
+            found = sql(
+                "select record_no, slot, value, min(row_no) as row_no, min(position) as position"
+                " from ({found}) group by record_no, slot, value",
+                found=found,
+            )
+        return sql(
+            """
+            select row.record_no, row.row_no, row.slot, row.position, row.value,
+                coalesce({key}, lower(trim(row.value))) as key
+            from ({found}) as row
+            {country}
+            """,
+            key=transforms.normal_form(sql("row.value"), form),
+            found=found,
             country=country,
         )
 
-    parts = [
-        sql("select record_no, slot, key, value, position from ({rows})", rows=keyed(alone)),
-        sql(
+    def together(rows: Query) -> Query:
+        return sql(
             "select record_no, slot, key, arg_min(value, row_no) as value, min(position) as position"
             " from ({rows}) group by record_no, slot, key",
-            rows=keyed(sql("not ({alone})", alone=alone)),
-        ),
-    ]
-    together = db.value(
-        sql(
-            "select count(*) from {group} as found where not ({alone})",
-            group=matcher.table("group"),
-            alone=alone,
+            rows=rows,
         )
-    )
-    if len(cells) > 1:
-        parts = parts[1:]
-    elif not together:
-        parts = parts[:1]
+
+    if 2 * repeated > records:
+        # Mostly the rows of one company say the same: normal forms are worked out once for them.
+        parts = [together(keyed(sql("true"), distinct=True))]
+    elif len(cells) > 1:
+        parts = [together(keyed(sql("true")))]
+    else:
+        # One row and one column make one value: most persons have nothing to bring together.
+        alone = keyed(sql("found.row_count = 1"))
+        parts = [sql("select record_no, slot, key, value, position from ({rows})", rows=alone)]
+        if repeated:
+            parts.append(together(keyed(sql("found.row_count > 1"))))
     db.run(
         sql(
             "create or replace table {table} as {parts}",

@@ -204,15 +204,20 @@ def currency_clash(cell: Query, currency: Query) -> Query:
 def cleaned(cell: Query) -> Query:
     """A cell without surrounding spaces (no-break ones too); null when nothing is left."""
     # Trimming costs ten times as much as seeing that there is nothing to trim, and so does a pattern.
-    begins = [sql("{cell} < '!'", cell=cell)]
-    begins += [
-        sql("starts_with({cell}, {space})", cell=cell, space=space) for space in _HIGH_SPACES
-    ]
+    begins = sql(
+        "{cell} < '!' or ({cell} >= {first} and ({high}))",
+        cell=cell,
+        first=min(_HIGH_SPACES),
+        high=join(
+            " or ",
+            (sql("starts_with({cell}, {space})", cell=cell, space=s) for s in _HIGH_SPACES),
+        ),
+    )
     ends = [sql("ends_with({cell}, {space})", cell=cell, space=space) for space in _SPACES]
     return sql(
         "nullif(case when {edges} then trim({cell}, {spaces}) else {cell} end, '')",
         cell=cell,
-        edges=join(" or ", (*begins, *ends)),
+        edges=join(" or ", (begins, *ends)),
         spaces=_SPACES,
     )
 
