@@ -134,9 +134,19 @@ class Trim(Step):
 
 _BLANKS: Final = r"[\s\x{a0}\x{2000}-\x{200b}\x{202f}\x{205f}\x{2060}\x{3000}\x{feff}]"
 
+_OTHER_SPACE: Final = r"[^\PZ ]|[\t\n\f\r\x{200b}\x{2060}\x{feff}]"
+"""What is a space, or no more than that, and not the one between words."""
+
 
 def _tidy(text: Query) -> Query:
-    return sql("trim(regexp_replace({text}, {blanks}, ' ', 'g'))", text=text, blanks=f"{_BLANKS}+")
+    # To see that there is nothing to trim costs a fifth of trimming.
+    return sql(
+        "case when regexp_matches({text}, {untidy})"
+        " then trim(regexp_replace({text}, {blanks}, ' ', 'g')) else {text} end",
+        text=text,
+        untidy=rf"{_OTHER_SPACE}|^ | $|  ",
+        blanks=f"{_BLANKS}+",
+    )
 
 
 NULL_WORDS: Final = (
@@ -227,7 +237,71 @@ class Case(Step):
 
 
 def _name_case() -> tuple[Stage, ...]:
-    return _one_case_lowered, _named_words, _last_form
+    # Each kind of text is null where another is meant: a case with words in its branches costs twice
+    # as much.
+    return (
+        _spelling,
+        lambda seen: sql(
+            "struct_pack(right := case {s}.kind when 'right' then {s}.text end,"
+            " plain := case {s}.kind when 'plain' then {s}.text end,"
+            " other := case {s}.kind when 'other' then {s}.text end)",
+            s=seen,
+        ),
+        lambda by: sql(
+            "coalesce({b}.right, {plain}, {other})",
+            b=by,
+            plain=_plain_words(sql("{b}.plain", b=by)),
+            other=_named_words(_one_case_lowered(sql("{b}.other", b=by))),
+        ),
+        _last_form,
+    )
+
+
+_CAPITAL: Final = "A-ZÀ-ÖØ-Þ"
+_LETTER: Final = f"{_CAPITAL}a-zß-öø-ÿ"
+_PLAIN_FORMS: Final = "|".join(form for form in (*_LEGAL_FORMS, *_LAST_FORMS) if form.isalpha())
+_PLAIN_SMALL: Final = "|".join(word for word in _SMALL if word.isalpha())
+_WELL_CASED: Final = rf"[{_CAPITAL}](?:\.|[{_LETTER}'’]*)(?:-[{_CAPITAL}][{_LETTER}'’]*)*"
+_WELL_CASED_TEXT: Final = rf"{_WELL_CASED}(?: (?:{_WELL_CASED}|{_PLAIN_SMALL}|[0-9]+|&))*"
+_ONE_CASE: Final = rf"[{_CAPITAL}]+(?:[ -][{_CAPITAL}]+)*|[a-zß-öø-ÿ]+(?:[ -][a-zß-öø-ÿ]+)*"
+_CONSONANTS: Final = "bcdfghjklmnpqrstvwxz"
+_PECULIAR: Final = rf"[{_CONSONANTS}]{{3,4}}|mc[{_LETTER}]{{3,}}|ij[{_CONSONANTS}][{_LETTER}]*"
+
+
+def _spelling(text: Query) -> Query:
+    """A text and its kind: it is right already, plain words in one case, or needs a look at each word.
+
+    Most names are of the first two kinds, and to see that costs little.
+    """
+    return sql(
+        """
+        struct_pack(text := {t}, kind := case
+            when {t} <> upper({t}) and regexp_full_match({t}, {well})
+                and not regexp_matches({t}, {form}) then 'right'
+            when regexp_full_match({t}, {one}) and not regexp_matches({t}, {peculiar}) then 'plain'
+            else 'other' end)
+        """,
+        t=text,
+        well=_WELL_CASED_TEXT,
+        form=rf"(?i)(?:^|[ -])(?:{_PLAIN_FORMS})(?:[ -]|$)",
+        one=_ONE_CASE,
+        peculiar=rf"(?i)(?:^|[ -])(?:(?:{_PLAIN_FORMS}|{_PECULIAR})(?:[ -]|$)|(?:{_PLAIN_SMALL})-)",
+    )
+
+
+def _plain_words(text: Query) -> Query:
+    # With a space behind it, a hyphen divides words without a pattern.
+    return sql(
+        """
+        replace(array_to_string(list_transform(
+            string_split(replace(lower({t}), '-', '- '), ' '), lambda w, i: case
+                when i > 1 and length(w) <= 5 and list_contains({small}, w) then w
+                else upper(left(w, 1)) || substr(w, 2)
+            end), ' '), '- ', '-')
+        """,
+        t=text,
+        small=list(_SMALL),
+    )
 
 
 def _one_case_lowered(text: Query) -> Query:
@@ -236,7 +310,8 @@ def _one_case_lowered(text: Query) -> Query:
 
 
 def _named_words(text: Query) -> Query:
-    # The function reads nothing but its word: what else it named would be copied for every word.
+    # The function reads nothing but its word: what else it named would be copied for every word. It
+    # has no patterns: they would be compiled anew for each two thousand rows.
     return sql(
         """
         array_to_string(list_transform(regexp_extract_all({text}, {pattern}), lambda w, i: case
@@ -245,12 +320,14 @@ def _named_words(text: Query) -> Query:
                 then {written}[list_position({forms}, lower(w))]
             when w <> lower(w) then w
             when i > 1 and length(w) <= 5 and list_contains({small}, w) then w
-            when length(w) <= 4 and regexp_full_match(w, '[b-df-hj-np-tv-xz]{3,4}')
+            when length(w) between 3 and 4 and ltrim(w, {consonants}) = ''
                 and not list_contains({spoken}, w) then upper(w)
-            when regexp_matches(w, '^(?:[odl][''’]\\pL|mc\\pL{3}|ij[b-df-hj-np-tv-xz])') then case
-                when starts_with(w, 'mc') then 'Mc' || upper(w[3]) || w[4:]
-                when starts_with(w, 'ij') then 'IJ' || w[3:]
-                else upper(w[1:3]) || w[4:] end
+            when starts_with(w, 'mc') and length(translate(w[3:5], {no_letters}, '')) = 3
+                then 'Mc' || upper(w[3]) || w[4:]
+            when starts_with(w, 'ij') and w[3] <> '' and contains({consonants}, w[3])
+                then 'IJ' || w[3:]
+            when w[2] <> '' and contains({apostrophes}, w[2]) and w[1] in ('o', 'd', 'l')
+                then upper(w[1:3]) || w[4:]
             else upper(left(w, 1)) || substr(w, 2)
         end), '')
         """,
@@ -260,19 +337,20 @@ def _named_words(text: Query) -> Query:
         written=list(_LEGAL_FORMS),
         small=list(_SMALL),
         spoken=list(_SPOKEN),
+        consonants=_CONSONANTS,
+        apostrophes="'’",
+        no_letters="0123456789'’",
     )
 
 
 def _last_form(text: Query) -> Query:
-    last = sql("regexp_extract({t}, '\\s(\\pL{2})$', 1)", t=text)
     return sql(
         """
-        case when list_contains({forms}, lower({last}))
-            then left({t}, length({t}) - 2) || {written}[list_position({forms}, lower({last}))]
+        case when list_contains({forms}, lower(right({t}, 2))) and regexp_matches({t}, '\\s\\pL{2}$')
+            then left({t}, length({t}) - 2) || {written}[list_position({forms}, lower(right({t}, 2)))]
             else {t} end
         """,
         t=text,
-        last=last,
         forms=[form.casefold() for form in _LAST_FORMS],
         written=list(_LAST_FORMS),
     )
@@ -309,11 +387,17 @@ class NamePart(Step):
         del place
         return (
             _tidy,
+            _easy_or_hard,
             _without_suffix,
             _turned,
             _without_prefix,
+            _untitled,
             _with_last,
-            lambda name: _part_of(name, self.part),
+            lambda name: sql(
+                "coalesce({easy}, {hard})",
+                easy=_part_of_easy(sql("{n}.easy", n=name), self.part),
+                hard=_part_of(name, self.part),
+            ),
         )
 
 
@@ -329,12 +413,54 @@ _SUFFIX: Final = (
 _LAST: Final = rf"(?:{transforms.PARTICLES}|und|vom|di|da|del|della|dos|el|al|bin|ben|ibn)"
 
 
-def _without_suffix(text: Query) -> Query:
+_HARD: Final = (
+    rf"(?i)(?:^|[ ,.])(?:{_PREFIX}|{_SUFFIX}|{_LAST})(?:[ .,]|$)|\.\pL\pL"
+    rf"|^,| ,|,[^ ]|,$|,.*,|{_OTHER_SPACE}"
+)
+"""What an easy name has not: titles, particles, commas elsewhere than behind the last name."""
+
+
+def _easy_or_hard(text: Query) -> Query:
+    """A name as the one or the other; the other of the two is null, and costs nothing from here on."""
+    return sql(
+        "struct_pack(easy := case when not regexp_matches({t}, {hard}) then {t} end,"
+        " hard := case when regexp_matches({t}, {hard}) then {t} end)",
+        t=text,
+        hard=_HARD,
+    )
+
+
+def _part_of_easy(name: Query, part: str) -> Query:
+    """A part of a name of plain words: "First Middle Last" or "Last, First Middle"."""
+    last = sql(
+        "case when contains({n}, ', ') then split_part({n}, ', ', 1) else split_part({n}, ' ', -1) end",
+        n=name,
+    )
+    given = sql(
+        "case when contains({n}, ', ') then split_part({n}, ', ', 2)"
+        " else rtrim(left({n}, length({n}) - length({last}))) end",
+        n=name,
+        last=last,
+    )
+    match part:
+        case "first":
+            return sql("split_part({given}, ' ', 1)", given=given)
+        case "middle":
+            return sql(
+                "ltrim(substr({given}, length(split_part({given}, ' ', 1)) + 1))", given=given
+            )
+        case "last":
+            return last
+        case _:
+            return sql("case when {n} is not null then '' end", n=name)
+
+
+def _without_suffix(name: Query) -> Query:
     pattern = rf"(?i)[,\s]\s*({_SUFFIX}\.?(?:,?\s*\b{_SUFFIX}\.?)*)$"
     return sql(
-        "struct_pack(suffix := regexp_extract({text}, {pattern}, 1),"
-        " rest := trim(regexp_replace({text}, {pattern}, ''), ' ,'))",
-        text=text,
+        "struct_pack(easy := {n}.easy, suffix := regexp_extract({n}.hard, {pattern}, 1),"
+        " rest := trim(regexp_replace({n}.hard, {pattern}, ''), ' ,'))",
+        n=name,
         pattern=pattern,
     )
 
@@ -350,6 +476,7 @@ def _turned(name: Query) -> Query:
     return sql(
         """
         struct_pack(
+            easy := {n}.easy,
             suffix := {n}.suffix,
             given := case when contains({n}.rest, ',')
                 then trim(regexp_extract({given}, {behind}, 1)) else {n}.rest end,
@@ -370,6 +497,7 @@ def _without_prefix(name: Query) -> Query:
     return sql(
         """
         struct_pack(
+            easy := {n}.easy,
             suffix := {n}.suffix,
             prefix := trim(case when {n}.last = '' then regexp_extract({n}.given, {before}, 1)
                 when regexp_extract({n}.last, {before}, 1) <> ''
@@ -385,8 +513,8 @@ def _without_prefix(name: Query) -> Query:
     )
 
 
-def _with_last(name: Query) -> Query:
-    """Without the title; where no comma told the last name, it is the last word with its particles."""
+def _untitled(name: Query) -> Query:
+    """Given and last name without the title; the small words are in front of the last name."""
     given = sql(
         "trim(case when starts_with({n}.given, {n}.prefix)"
         " then substr({n}.given, length({n}.prefix) + 1) else {n}.given end)",
@@ -398,24 +526,30 @@ def _with_last(name: Query) -> Query:
         " then substr({n}.last, length({n}.prefix) + 1) else {n}.last end))",
         n=name,
     )
-    found = sql(
-        "regexp_extract({given}, {pattern}, 1)",
+    return sql(
+        "struct_pack(easy := {n}.easy, prefix := {n}.prefix, suffix := {n}.suffix,"
+        " given := {given}, last := {last},"
+        " found := regexp_extract({given}, {pattern}, 1))",
+        n=name,
         given=given,
+        last=last,
         pattern=rf"(?i)(?:^|\s)((?:{_LAST}\s+)*\S+)$",
     )
+
+
+def _with_last(name: Query) -> Query:
+    """Where no comma told the last name, it is the last word with its particles."""
     return sql(
         """
         struct_pack(
+            easy := {n}.easy,
             prefix := {n}.prefix,
             suffix := {n}.suffix,
-            last := case when {last} <> '' then {last} else {found} end,
-            given := case when {last} <> '' then {given}
-                else trim(left({given}, length({given}) - length({found}))) end)
+            last := case when {n}.last <> '' then {n}.last else {n}.found end,
+            given := case when {n}.last <> '' then {n}.given
+                else trim(left({n}.given, length({n}.given) - length({n}.found))) end)
         """,
         n=name,
-        last=last,
-        given=given,
-        found=found,
     )
 
 
@@ -670,9 +804,9 @@ class Email(Step):
 
     def stages(self, place: Place) -> tuple[Stage, ...]:
         del place
-        # Most cells are one address, which six patterns need not look at.
         return (
-            lambda text: _unless(text, _ONE_ADDRESS, _mended_email(text), text),
+            _to_mend,
+            _mended_email,
             lambda text: _unless(text, _ONE_ADDRESS, _addresses(text), sql("[{t}]", t=text)),
             self._taken,
         )
@@ -715,24 +849,43 @@ def _unless(text: Query, pattern: str, otherwise: Query, then: Query) -> Query:
     )
 
 
-def _mended_email(text: Query) -> Query:
-    mended = sql(
-        "regexp_replace({t}, '(?i)mailto:\\s*|\\?(?:subject|body|cc)=\\S*', '', 'g')", t=text
+_AT: Final = rf"{_BLANKS}*@{_BLANKS}*"
+_EMAIL_MENDS: Final = (
+    (r"(?i)mailto:\s*|\?(?:subject|body|cc)=\S*", ""),
+    (r"(?i)\s*(?:\(at\)|\[at\]|\(a\))\s*", "@"),
+    (_AT, "@"),
+    (r"(?i)(@[^\s,;<>]*?)\s*(?:\(dot\)|\[dot\])\s*", r"\1."),
+    (r"(@[^\s,;<>.@]+)\s+\.\s*", r"\1."),
+    (r"(?i)(@[^\s,;<>@]+\.)\s+([a-z]{2,}\s*(?:$|[,;>]))", r"\1\2"),
+)
+"""Patterns, and what to write for them, one after the other."""
+
+
+def _to_mend(text: Query) -> Query:
+    """A text, and again where there is something to mend in it.
+
+    Most cells are one address, and most others have nothing to mend between their addresses.
+    """
+    any_of = [pattern for pattern, _ in _EMAIL_MENDS if pattern != _AT]
+    return sql(
+        "struct_pack(text := {t}, mend := case when not regexp_full_match({t}, {one})"
+        " and regexp_matches({t}, {any}) then {t} end)",
+        t=text,
+        one=_ONE_ADDRESS,
+        any="|".join(f"(?:{pattern})" for pattern in (*any_of, f"{_BLANKS}@|@{_BLANKS}")),
     )
-    for pattern, becomes in (
-        (r"(?i)\s*(?:\(at\)|\[at\]|\(a\))\s*", "@"),
-        (rf"{_BLANKS}*@{_BLANKS}*", "@"),
-        (r"(?i)(@[^\s,;<>]*?)\s*(?:\(dot\)|\[dot\])\s*", r"\1."),
-        (r"(@[^\s,;<>.@]+)\s+\.\s*", r"\1."),
-        (r"(?i)(@[^\s,;<>@]+\.)\s+([a-z]{2,}\s*(?:$|[,;>]))", r"\1\2"),
-    ):
+
+
+def _mended_email(seen: Query) -> Query:
+    mended = sql("{s}.mend", s=seen)
+    for pattern, becomes in _EMAIL_MENDS:
         mended = sql(
             "regexp_replace({t}, {pattern}, {becomes}, 'g')",
             t=mended,
             pattern=pattern,
             becomes=becomes,
         )
-    return mended
+    return sql("coalesce({mended}, {s}.text)", mended=mended, s=seen)
 
 
 def _addresses(text: Query) -> Query:
