@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-import pandas as pd
 from babel import Locale
 
 from crmkit import limits
@@ -407,52 +406,56 @@ def add_list_items(
     db: Database, list_id: str, items: Iterable[tuple[str, str, tuple[str, ...]]]
 ) -> None:
     """Add items (name, code, other names) to a list. A name that it has, in any case, stays as it is."""
-    frame = pd.DataFrame(
-        [
-            (item, code, alias)
-            for item, code, aliases in items
-            for alias in dict.fromkeys((item, *filter(None, (code,)), *aliases))
-        ],
-        columns=["item", "code", "alias"],
+    named = [
+        (item, code, alias)
+        for item, code, aliases in items
+        for alias in dict.fromkeys((item, *filter(None, (code,)), *aliases))
+    ]
+    db.run(
+        sql(
+            "create or replace temp table new_items as select unnest(cast({items} as varchar[])) as item,"
+            " unnest(cast({codes} as varchar[])) as code,"
+            " unnest(cast({aliases} as varchar[])) as alias",
+            items=[item for item, _, _ in named],
+            codes=[code for _, code, _ in named],
+            aliases=[alias for _, _, alias in named],
+        )
     )
-    db.register("new_items", frame)
-    try:
-        db.run(
-            sql(
-                """
-                insert into {list_item} (id, list, name, code, deleted)
-                select {next} + row_number() over (order by item), {list_id}, item, code, false
-                from (select item, min(code) as code from new_items group by item)
-                where {key} not in (select alias from {list_alias} where list = {list_id})
-                """,
-                list_item=table("list_item"),
-                list_alias=table("list_alias"),
-                next=sql("(select coalesce(max(id), 0) from {t})", t=table("list_item")),
-                list_id=list_id,
-                key=name_key(sql("item")),
-            )
+    db.run(
+        sql(
+            """
+            insert into {list_item} (id, list, name, code, deleted)
+            select {next} + row_number() over (order by item), {list_id}, item, code, false
+            from (select item, min(code) as code from new_items group by item)
+            where {key} not in (select alias from {list_alias} where list = {list_id})
+            """,
+            list_item=table("list_item"),
+            list_alias=table("list_alias"),
+            next=sql("(select coalesce(max(id), 0) from {t})", t=table("list_item")),
+            list_id=list_id,
+            key=name_key(sql("item")),
         )
-        db.run(
-            sql(
-                """
-                insert into {list_alias}
-                select {list_id}, alias, min(item_id)
-                from (
-                    select {key} as alias, list_item.id as item_id
-                    from new_items
-                    join {list_item} as list_item on list_item.name = item and list = {list_id}
-                )
-                where alias not in (select alias from {list_alias} where list = {list_id})
-                group by alias
-                """,
-                list_item=table("list_item"),
-                list_alias=table("list_alias"),
-                list_id=list_id,
-                key=name_key(sql("new_items.alias")),
+    )
+    db.run(
+        sql(
+            """
+            insert into {list_alias}
+            select {list_id}, alias, min(item_id)
+            from (
+                select {key} as alias, list_item.id as item_id
+                from new_items
+                join {list_item} as list_item on list_item.name = item and list = {list_id}
             )
+            where alias not in (select alias from {list_alias} where list = {list_id})
+            group by alias
+            """,
+            list_item=table("list_item"),
+            list_alias=table("list_alias"),
+            list_id=list_id,
+            key=name_key(sql("new_items.alias")),
         )
-    finally:
-        db.unregister("new_items")
+    )
+    db.run(sql("drop table new_items"))
 
 
 def record_sql(entity: Entity | Child, fields: Iterable[Field]) -> Query:

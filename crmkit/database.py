@@ -18,14 +18,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
-import pandas as pd
 
 from crmkit.errors import CancelledError, InUseError, QueryError, StorageError, UnreadableError
 from crmkit.processes import spill_folder
 from crmkit.sql import Query, literal, name, sql
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 log = logging.getLogger(__name__)
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Final
 
 from crmkit import crm, workbooks
 from crmkit.batches import DELETED
 from crmkit.database import Database
 from crmkit.entities import Child, Entity, FieldType, Schema
 from crmkit.sql import Query, join, name, sql
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _WORDS: Final = {"new": "added", "changed": "changed", "removed": "removed", "back": "brought back"}
 

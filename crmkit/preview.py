@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from crmkit.database import Database
 from crmkit.decisions import SEPARATOR, decisions
@@ -22,6 +20,9 @@ from crmkit.plan import Plan, Reason, Status
 from crmkit.records import Column, Shape, children
 from crmkit.settings import Action
 from crmkit.sql import Query, join, name, sql
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _MOST_ROWS = 20
 """Rows of one record that are named on the screen."""

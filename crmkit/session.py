@@ -13,8 +13,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import pandas as pd
-
 from crmkit import (
     cleaning,
     consequences,
@@ -80,6 +78,8 @@ from crmkit.steps import Expression, NamePart, Split, Step
 from crmkit.suggestions import BetterSubject
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from crmkit.erp.databases import Erp
     from crmkit.erp.reading import Found
     from crmkit.workspace import Workspace
@@ -729,6 +729,9 @@ class ImportSession:
         """The first rows of the file that could not be read: number, reason, and their text."""
         with self.reading() as db:
             rows = staging.rejected_rows(db, count)
+        # Slow to import, and most of what is done needs no frame.
+        import pandas as pd
+
         return pd.DataFrame(rows, columns=["Row", "Reason", "Text"])
 
     # --- mapping and settings --------------------------------------------------------------

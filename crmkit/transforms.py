@@ -11,7 +11,6 @@ from __future__ import annotations
 from functools import cache
 from typing import Final
 
-import pandas as pd
 import phonenumbers
 
 from crmkit.database import Database
@@ -353,18 +352,18 @@ def numbering_plans() -> tuple[tuple[str, str, str, tuple[int, ...]], ...]:
 
 def make_dialling(db: Database) -> None:
     """Make the table `dialling`: per country its calling code, trunk prefix and number lengths."""
-    rows = [(iso, code, trunk, list(lengths)) for iso, code, trunk, lengths in numbering_plans()]
-    frame = pd.DataFrame(rows, columns=["iso", "code", "trunk", "lengths"])
-    db.register("dialling_rows", frame)
-    try:
-        db.run(
-            sql(
-                "create or replace table dialling as"
-                " select iso, code, trunk, cast(lengths as integer[]) as lengths from dialling_rows"
-            )
+    plans = numbering_plans()
+    db.run(
+        sql(
+            "create or replace table dialling as"
+            " select unnest({isos}) as iso, unnest({codes}) as code, unnest({trunks}) as trunk,"
+            " unnest(cast({lengths} as integer[][])) as lengths",
+            isos=[iso for iso, _, _, _ in plans],
+            codes=[code for _, code, _, _ in plans],
+            trunks=[trunk for _, _, trunk, _ in plans],
+            lengths=[str(list(lengths)) for _, _, _, lengths in plans],
         )
-    finally:
-        db.unregister("dialling_rows")
+    )
 
 
 def _phone_key(value: Query) -> Query:

@@ -25,9 +25,7 @@ from collections.abc import Mapping as Keys
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Final
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Final
 
 from crmkit import (
     crm,
@@ -78,6 +76,9 @@ from crmkit.settings import Action, Settings
 from crmkit.sql import sql
 from crmkit.traces import ForgetPreview
 from crmkit.undo import UndoPreview, check_revision, preview_undo, undo
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 log = logging.getLogger(__name__)
 

@@ -16,14 +16,15 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, TextIO
-
-import numpy as np
+from typing import TYPE_CHECKING, Final, TextIO
 
 from crmkit.errors import SourceError
 from crmkit.progress import Progress
 from crmkit.sources import encodings
 from crmkit.sources.model import NumberedRow, Sheet, Source, SourceKind, is_blank, some
+
+if TYPE_CHECKING:
+    import numpy as np
 
 DELIMITERS: Final = {"\t": "tabs", ";": "semicolons", "|": "bars", ",": "commas"}
 """What is looked for, with its name: of equals the first, because commas and bars stand in texts, too.
@@ -167,6 +168,9 @@ def has_quoted_cells(path: Path, delimiter: str, quote: str = '"') -> bool:
 
     Elsewhere a mark is part of the text, as in 5".
     """
+    # Slow to import, and most of what is done reads no file.
+    import numpy as np
+
     begins = np.frombuffer(delimiter.encode()[-1:] + b"\n\r", dtype=np.uint8)
     before = b"\n"
     for piece in encodings.pieces_of(path):
@@ -188,6 +192,8 @@ def count_records(path: Path, *, quoted: bool = True, quote: str = '"') -> int |
     Returns:
         None when they cannot be counted this way.
     """
+    import numpy as np
+
     lines = {b"\n": 0, b"\r": 0}
     quotes = 0
     end = b""
@@ -543,6 +549,8 @@ def _at_least(widths: Counter[int], width: int) -> int:
 
 
 def _places(piece: bytes, sought: bytes) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+    import numpy as np
+
     if sought not in piece:
         return np.empty(0, dtype=np.intp)
     return np.flatnonzero(np.frombuffer(piece, dtype=np.uint8) == sought[0])

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import ipywidgets as w
-import pandas as pd
 
 from crmkit.ui import markup
 from crmkit.ui.desk import Desk, button
 from crmkit.ui.private import ForgetPerson
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _SHOWN = 200
 _ROWS = 10
@@ -78,18 +80,20 @@ def told_history(frame: pd.DataFrame) -> str:
     """A record's history as a table, the newest first."""
     if frame.empty:
         return markup.paragraph("No batch touched this record.", style="ck-hint")
+    shown = frame.head(_SHOWN).astype(object)
+    shown = shown.where(shown.notna(), None)
     rows = [
         (
             f"{row['at']:%d.%m.%Y %H:%M}",
             row["by"],
             row["what"],
             row["field"],
-            _plain(row["before"]),
-            _plain(row["after"]),
+            row["before"],
+            row["after"],
             f"batch {row['batch']}, {row['source']}"
             + (f", row {row['rows']}" if row["rows"] else ""),
         )
-        for row in frame.head(_SHOWN).to_dict("records")
+        for row in shown.to_dict("records")
     ]
     more = len(frame) - len(rows)
     return markup.table(
@@ -109,7 +113,3 @@ def _from(rows: str) -> str:
     listed = ", ".join([first, *more[: _ROWS - 1]])
     left = len(more) + 1 - _ROWS
     return f", row {listed}" + (f" and {left:,} more" if left > 0 else "")
-
-
-def _plain(value: Any) -> Any:
-    return None if pd.isna(value) else value

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import ipywidgets as w
-import pandas as pd
 
 from crmkit.session import ImportSession
 from crmkit.sources import Progress
@@ -22,6 +21,9 @@ from crmkit.ui.gmail import GmailOrigin
 from crmkit.ui.origin import Origin
 from crmkit.ui.outlook import OutlookOrigin
 from crmkit.ui.subject import SubjectChoice
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _DELIMITERS: Final = {";": ";", ",": ",", "tab": "\t", "|": "|"}
 """What is offered, and the character that it is."""
@@ -266,8 +268,5 @@ def _rejected(session: ImportSession) -> str:
 
 
 def _frame(frame: pd.DataFrame) -> str:
-    rows = (
-        [None if pd.isna(value) else value for value in row]
-        for row in frame.itertuples(index=False)
-    )
+    rows = frame.astype(object).where(frame.notna(), None).itertuples(index=False)
     return markup.table(["Row", *frame.columns[1:]], rows)
