@@ -11,7 +11,7 @@ import tomllib
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from itertools import product
 from typing import Final
@@ -269,12 +269,23 @@ def declared(schema: Schema) -> Words:
 
     A field's label without its entity counts where no other field of an entity has it.
     """
+    return _declared(
+        tuple(
+            (target.entity.id, target.id, label, f"{target.entity.labels[language]} {label}")
+            for target in schema.targets()
+            for language, label in target.labels.items()
+        )
+    )
+
+
+# A workspace has the same few from file to file, and to read them all takes as long as all else.
+@lru_cache(maxsize=8)
+def _declared(labelled: tuple[tuple[str, str, str, str], ...]) -> Words:
+    """What is meant by labels: each with its entity, its target and the label behind the entity's."""
     found: dict[str, set[tuple[str, str]]] = {}
-    for target in schema.targets():
-        for language, label in target.labels.items():
-            meant = (target.entity.id, target.id)
-            found.setdefault(key(label), set()).add(meant)
-            found.setdefault(key(f"{target.entity.labels[language]} {label}"), set()).add(meant)
+    for entity, target, label, long_label in labelled:
+        found.setdefault(key(label), set()).add((entity, target))
+        found.setdefault(key(long_label), set()).add((entity, target))
     meanings = {}
     for text, several in found.items():
         fields = dict(several)

@@ -899,19 +899,19 @@ def _clean(db: Database, column: str, *, marked: bool) -> bool:
 
 def _samples(db: Database, ids: list[str]) -> list[tuple[str, ...]]:
     """For each column its first few different values."""
-    lists = db.row(
+    rows = db.rows(
         sql(
-            "select {samples} from (select row_no, {ids} from {t} order by row_no limit {rows})",
-            samples=join(
-                ", ",
-                (sql("list({c} order by row_no) filter ({c} is not null)", c=name(c)) for c in ids),
-            ),
+            "select {ids} from {t} order by row_no limit {rows}",
             ids=names(ids),
             t=_LANDING,
             rows=_SAMPLE_ROWS,
         )
     )
-    return [tuple(dict.fromkeys(values or ()))[:_SAMPLE_COUNT] for values in lists]
+    columns = zip(*rows, strict=True) if rows else ((),) * len(ids)
+    return [
+        tuple(value for value in dict.fromkeys(values) if value is not None)[:_SAMPLE_COUNT]
+        for values in columns
+    ]
 
 
 def _blocks(items: list[_T]) -> Iterator[list[_T]]:

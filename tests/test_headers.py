@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crmkit import headers
-from crmkit.entities import SCHEMA
+from crmkit.entities import SCHEMA, Field
 
 KNOWN = headers.words(frozenset({"company", "person"}))
 OWN = headers.declared(SCHEMA.subject("company"))
@@ -199,3 +199,16 @@ def test_a_word_for_somebody_says_whose_the_rest_is(
     found = read(header)
 
     assert (concept, whose) == (found.concept, found.whose)
+
+
+def test_the_headers_of_a_workspace_are_read_once_and_its_own_fields_are_among_them():
+    mine = Field("mine", dict.fromkeys(("en", "nl", "no", "de", "sv", "da"), "Mine"))
+    before = headers.declared(SCHEMA)
+
+    with_mine = SCHEMA.with_custom_fields({"company": (mine,)})
+    again = headers.declared(SCHEMA.with_custom_fields({"company": (mine,)}))
+
+    assert before is headers.declared(SCHEMA.with_custom_fields({}))
+    assert headers.declared(with_mine) is again
+    assert "company.mine" == again["mine"].company
+    assert "mine" not in before
