@@ -16,6 +16,7 @@ from babel import Locale
 from crmkit.database import Database
 from crmkit.sql import Query, join, literal, name, names, sql
 from crmkit.staging import StagedTable
+from crmkit.steps import means_empty
 
 _ROWS: Final = 2_000
 _CELLS: Final = 200
@@ -128,6 +129,8 @@ def _look(db: Database, ids: Sequence[str], *, late: bool) -> dict[str, Contents
             ),
             sample as (
                 from different
+                -- What says that a cell is empty says nothing of what the column holds.
+                where not {empty}
                 qualify row_number() over (partition by c order by n desc, v) <= {most}
             )
             select
@@ -141,6 +144,7 @@ def _look(db: Database, ids: Sequence[str], *, late: bool) -> dict[str, Contents
             order by c
             """,
             cells=_late_cells_sql(ids) if late else _cells_sql(ids),
+            empty=means_empty(sql("v")),
             most=_CELLS,
             shares=join(
                 ", ",

@@ -64,6 +64,7 @@ from crmkit.incoming import Cells, make_cells
 from crmkit.lists import ListValue
 from crmkit.mapping import Mapping
 from crmkit.meanwhile import Meanwhile
+from crmkit.offered_steps import OfferedStep, offered_steps
 from crmkit.plan import Balance, Plan, balance, make_plan, outline
 from crmkit.preview import RecordDetail, RowFilter
 from crmkit.price_lists import PriceList
@@ -795,6 +796,16 @@ class ImportSession:
             return cleaning.try_steps(
                 db, mapping, column, country=self.workspace.preferences.country, count=count
             )
+
+    def offered_steps(self) -> tuple[OfferedStep, ...]:
+        """Steps that cells of the mapped columns call for: words that mean empty, letters read wrongly."""
+        with self.reading() as db:
+            return offered_steps(db, self.mapping)
+
+    def take_step(self, offered: OfferedStep) -> None:
+        """Clean a column by a step that was offered, before its other steps."""
+        steps = self.mapping.steps.get(offered.column, ())
+        self.set_steps(offered.column, (offered.step, *steps))
 
     def make_column(
         self,

@@ -27,7 +27,7 @@ from pydantic import (
     field_validator,
 )
 
-from crmkit import company_numbers, expressions, transforms
+from crmkit import company_numbers, expressions, mojibake, transforms
 from crmkit.errors import Level, MappingError
 from crmkit.expressions import VALUE
 from crmkit.sql import Query, join, sql
@@ -169,14 +169,30 @@ class NullWords(Step):
 
     def stages(self, place: Place) -> tuple[Stage, ...]:
         del place
-        words = sorted({word.strip().casefold() for word in (*NULL_WORDS, *self.more)})
         return (
             lambda text: sql(
-                "case when list_contains({words}, lower(trim({text}))) then null else {text} end",
-                words=words,
+                "case when {empty} then null else {text} end",
+                empty=means_empty(text, self.more),
                 text=text,
             ),
         )
+
+
+def means_empty(text: Query, more: Iterable[str] = ()) -> Query:
+    """Whether a text is one of the words for nothing, or of `more` such words."""
+    words = sorted({word.strip().casefold() for word in (*NULL_WORDS, *more)})
+    return sql("list_contains({words}, lower(trim({text})))", words=words, text=text)
+
+
+class Mojibake(Step):
+    """Mends letters that were read in a wrong encoding, once or twice: BjÃ¸rn is Bjørn."""
+
+    title = "Mend letters read wrongly"
+    kind: Literal["mojibake"] = "mojibake"
+
+    def stages(self, place: Place) -> tuple[Stage, ...]:
+        del place
+        return mojibake.mended, mojibake.mended
 
 
 class Letters(StrEnum):
@@ -1444,6 +1460,7 @@ class Expression(Step):
 AnyStep: TypeAlias = Annotated[
     Trim
     | NullWords
+    | Mojibake
     | Case
     | NamePart
     | Phone
@@ -1469,6 +1486,7 @@ REGISTRY: Final[Mapping[str, type[Step]]] = {
     for declared in (
         Trim,
         NullWords,
+        Mojibake,
         Case,
         NamePart,
         Phone,

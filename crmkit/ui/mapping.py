@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+from typing import Final
 
 import ipywidgets as w
 
 from crmkit import mapping as mappings
 from crmkit.entities import Schema
+from crmkit.offered_steps import OfferedStep
 from crmkit.ui import markup
 from crmkit.ui.descriptions import DescriptionChoice
 from crmkit.ui.desk import Desk, Panel, button
@@ -28,6 +30,7 @@ class MappingPanel(Panel):
             on_change=self._change, on_clean=self._clean, handler=desk.handler
         )
         self._steps = StepsEditor(desk, on_change=self._cleaned, on_close=self._close_steps)
+        self._offered = w.VBox()
         self._field = w.Dropdown(layout=w.Layout(width="320px"))
         self._value = w.Text(placeholder="The same value for every row")
         self._constants = w.VBox()
@@ -45,6 +48,7 @@ class MappingPanel(Panel):
             self._needed,
             self._table,
             self._steps.widget,
+            self._offered,
             w.HTML("<h3>The same value for all rows</h3>"),
             w.HBox([self._field, self._value, button("Set", self._set_constant, desk)]),
             self._constants,
@@ -125,6 +129,21 @@ class MappingPanel(Panel):
             for item in mappings.requirements(mapping, schema)
         )
         self._needed.value = f'<ul class="ck-needed" aria-label="Required fields">{lines}</ul>'
+        headers = {column.id: column.header for column in session.staged.columns}
+        self._offered.children = [
+            w.HBox(
+                [
+                    w.HTML(markup.paragraph(_calls_for(headers[offered.column], offered))),
+                    button(
+                        _TAKEN[offered.step.kind],
+                        functools.partial(self._take, offered),
+                        self.desk,
+                        tooltip=f"Adds the cleaning step: {offered.step.title}",
+                    ),
+                ]
+            )
+            for offered in session.offered_steps()
+        ]
         self._constants.children = [
             w.HBox(
                 [
@@ -157,6 +176,12 @@ class MappingPanel(Panel):
         self._refresh(self.desk.session.schema)
         self.desk.on_change()
 
+    def _take(self, offered: OfferedStep) -> None:
+        self.desk.session.take_step(offered)
+        if self._steps.column:
+            self._steps.close()
+        self._cleaned()
+
     def _set_constant(self) -> None:
         session = self.desk.session
         if not self._value.value.strip():
@@ -185,6 +210,18 @@ class MappingPanel(Panel):
         session = self.desk.session
         session.workspace.forget_header_choices(session.subject)
         self._suggest()
+
+
+def _calls_for(header: str, offered: OfferedStep) -> str:
+    cells = "1 cell" if offered.cells == 1 else f"{offered.cells:,} cells"
+    says = {
+        "null_words": "says that it is empty" if offered.cells == 1 else "say that they are empty",
+        "mojibake": f"{'has' if offered.cells == 1 else 'have'} letters that were read wrongly",
+    }[offered.step.kind]
+    return f"{header}: {cells} {says} ({', '.join(offered.samples)})."
+
+
+_TAKEN: Final = {"null_words": "Empty them", "mojibake": "Mend them"}
 
 
 def _groups(schema: Schema) -> tuple[TargetGroup, ...]:

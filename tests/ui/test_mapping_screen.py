@@ -43,3 +43,23 @@ def test_earlier_choices_are_forgotten_by_a_click(panel: MappingPanel) -> None:
 
     assert panel._table.rows[1].target is None
     assert panel._forget.layout.display == "none"
+
+
+def test_a_step_that_cells_call_for_is_taken_by_a_click(tmp_path: Path) -> None:
+    workspace = new_workspace(tmp_path / "workspace")
+    path = tmp_path / "a.csv"
+    path.write_text("Company,City\nFjell AS,BodÃ¸\nElv AS,n/a\n", encoding="utf-8")
+    session = workspace.new_import()
+    session.load(path)
+    panel = MappingPanel(Desk(workspace, session, strict=True))
+    panel.show()
+
+    said = [row.children[0].value for row in panel._offered.children]
+    assert "City: 1 cell has letters that were read wrongly (BodÃ¸)." in said[0]
+    assert "City: 1 cell says that it is empty (n/a)." in said[1]
+
+    panel._offered.children[0].children[1].click()
+    panel._offered.children[0].children[1].click()
+
+    assert panel._offered.children == ()
+    assert panel._table.rows[1].steps == 2
