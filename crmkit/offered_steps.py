@@ -14,10 +14,13 @@ from crmkit.mapping import Mapping
 from crmkit.sql import Query, join, name, sql
 from crmkit.steps import AnyStep, Mojibake, NullWords, means_empty
 
-_LOOKED_AT: Final = 100_000
+_LOOKED_AT: Final = 50_000
 """Rows in which a step's cells must be, some of them; then they are counted in all rows."""
 
 _SAMPLES: Final = 3
+
+_OF_LETTERS: Final = ("name", "first_name", "middle_name", "last_name", "full_name", "country")
+"""Fields where a word for nothing may be a name: Inga, Null, or NA for Namibia; n/a is none."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class OfferedStep:
 def offered_steps(db: Database, mapping: Mapping) -> tuple[OfferedStep, ...]:
     """Steps for the mapped columns of the table `staged`, without those that a column has already."""
     asked = [
-        (entry.column, step, _calls_for(step, name(entry.column)))
+        (entry.column, step, _calls_for(step, name(entry.column), entry.target))
         for entry in mapping.columns
         if entry.target and entry.column.startswith("c")
         for step in (Mojibake(), NullWords())
@@ -62,8 +65,14 @@ def offered_steps(db: Database, mapping: Mapping) -> tuple[OfferedStep, ...]:
     )
 
 
-def _calls_for(step: AnyStep, cell: Query) -> Query:
-    return mojibake.is_broken(cell) if isinstance(step, Mojibake) else means_empty(cell)
+def _calls_for(step: AnyStep, cell: Query, target: str) -> Query:
+    if isinstance(step, Mojibake):
+        return mojibake.is_broken(cell)
+    if target.partition(".")[2] not in _OF_LETTERS:
+        return means_empty(cell)
+    return sql(
+        "({empty} and not regexp_full_match({cell}, '\\pL+'))", empty=means_empty(cell), cell=cell
+    )
 
 
 def _counted(db: Database, column: str, step: AnyStep, condition: Query) -> OfferedStep:

@@ -58,6 +58,21 @@ def test_a_step_that_is_taken_goes_before_the_column_s_others(session: ImportSes
     assert ["mojibake", "null_words"] == [step.kind for step in session.mapping.steps["c2"]]
 
 
+def test_names_and_countries_that_are_words_for_nothing_are_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "persons.csv"
+    path.write_text(
+        "First name,Last name,Country,Title\nInga,Null,NA,Ingen\nn/a,Berg,-,ingen\n", "utf-8"
+    )
+    session = new_workspace(tmp_path / "workspace").new_import()
+    session.load(path)
+    for number, target in enumerate(("first_name", "last_name", "country", "title"), start=1):
+        session.mapping = session.mapping.with_target(f"c{number}", f"person.{target}")
+
+    offered = {o.column: (o.cells, o.samples) for o in session.offered_steps()}
+
+    assert offered == {"c1": (1, ("n/a",)), "c3": (1, ("-",)), "c4": (2, ("Ingen", "ingen"))}
+
+
 LETTERS = "æøåÆØÅäöüÄÖÜßéèëïçñÉąćęłńóśźżĄĆĘŁŃŚŹŻčšžČŽěřůőű€ ’…«»½°"
 """Of Europe's languages. Š and “ are not here: read wrongly they may be the end of a word in Å."""
 
