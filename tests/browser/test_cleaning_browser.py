@@ -76,3 +76,27 @@ def test_a_column_is_cleaned_step_by_step(page: Page, voila: Running, screenshot
     expect(grid.get_by_text("Gulbrandsen Maskin Lie ASA").first).to_be_visible()
     grid.get_by_role("gridcell").nth(2).click()
     expect(page.get_by_text("GULBRANDSEN MASKIN LIE ASA (").first).to_be_visible()
+
+
+@pytest.mark.timeout(300)
+def test_what_cells_call_for_is_taken_by_a_click(
+    page: Page, voila: Running, tmp_path: Path
+) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text("Company,City\nFjell Nord AS,BodÃ¸\nElv Nord AS,n/a\n", encoding="utf-8")
+    visit(page, voila)
+    page.get_by_role("button", name="New import").click()
+    page.locator("input[type=file]").set_input_files(path)
+    expect(page.get_by_text("list.csv: 2 rows")).to_be_visible()
+    next_step(page, "Map the columns")
+
+    expect(page.get_by_text("City: 1 cell has letters that were read wrongly")).to_be_visible()
+    page.get_by_role("button", name="Mend them").click()
+    page.get_by_role("button", name="Empty them").click()
+    expect(page.get_by_role("button", name="Clean City, 2 steps")).to_be_visible()
+    expect(page.get_by_text("City: 1 cell")).to_have_count(0)
+
+    next_step(page, "Import settings")
+    next_step(page, "Preview")
+    page.get_by_role("grid").get_by_text("Fjell Nord AS").click()
+    expect(page.get_by_text("Bodø")).to_have_count(2)
