@@ -125,11 +125,14 @@ class _Line:
         )
 
 
-def make_source(db: Database, mapping: ColumnsMapping, country: str) -> None:
+def make_source(
+    db: Database, mapping: ColumnsMapping, country: str, *, temporary: bool = False
+) -> None:
     """Make the view `source` of the staged rows, with the steps of the columns that are mapped.
 
     Args:
         country: The workspace's own.
+        temporary: It goes with the connection, and hides that of the plan for so long.
 
     Raises:
         MappingError: A step cannot be used.
@@ -141,22 +144,26 @@ def make_source(db: Database, mapping: ColumnsMapping, country: str) -> None:
             " mend varchar)"
         )
     )
+    temp = sql("temp") if temporary else sql("")
     filed, made = _wanted(mapping, {e.column for e in mapping.columns if e.target is not None})
     if not filed and not made:
-        db.run(sql("create or replace view source as from staged"))
-        db.run(sql("drop table if exists stepped"))
+        db.run(sql("create or replace {temp} view source as from staged", temp=temp))
+        if not temporary:
+            db.run(sql("drop table if exists stepped"))
         return
     lines, query = _stepped_sql(db, mapping, filed, made, country, name("staged"))
-    db.run(sql("drop view if exists source"))
-    db.run(sql("create or replace table stepped as {query}", query=query))
+    if not temporary:
+        db.run(sql("drop view if exists source"))
+    db.run(sql("create or replace {temp} table stepped as {query}", temp=temp, query=query))
     for line in lines:
         _list_faults(db, line)
     made_ids = {column.id for column in made}
     replaced = [line.value for line in lines if line.column not in made_ids]
     db.run(
         sql(
-            "create view source as select staged.* {replaced} {made}"
+            "create or replace {temp} view source as select staged.* {replaced} {made}"
             " from staged join stepped on stepped.row_no = staged.row_no",
+            temp=temp,
             replaced=sql(
                 "replace ({c})",
                 c=join(", ", (sql("stepped.{c} as {c}", c=column) for column in replaced)),

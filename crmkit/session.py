@@ -45,7 +45,7 @@ from crmkit.database import Database, ask, confined, opened
 from crmkit.decisions import Choice, Decision, Kind
 from crmkit.descriptions import AccountSource, Description, Saved, SourceSettings
 from crmkit.drift import Change, Drift
-from crmkit.entities import Schema
+from crmkit.entities import FieldType, Schema
 from crmkit.erp.model import Actors, Connection, Request
 from crmkit.errors import (
     CancelledError,
@@ -908,8 +908,14 @@ class ImportSession:
             return self._list_values(db)
 
     def _list_values(self, db: Database) -> tuple[ListValue, ...]:
+        # Only their columns go through their steps, and the plan's own rows stay as they are.
+        mapping, schema = self.mapping, self.schema
+        for entry in mapping.columns:
+            if entry.target and schema.target(entry.target).field.type is not FieldType.LIST:
+                mapping = mapping.with_target(entry.column, None)
         with db.attached(self.workspace.crm_path, "crm", read_only=True):
-            cleaning.make_source(db, self.mapping, self.workspace.preferences.country)
+            country = self.workspace.preferences.country
+            cleaning.make_source(db, mapping, country, temporary=True)
             return lists.list_values(db, self._cells())
 
     def _cells(self) -> Cells:

@@ -10,6 +10,7 @@ from crmkit.errors import MappingError
 from crmkit.mapping import Mapping
 from crmkit.session import ImportSession
 from crmkit.settings import Settings
+from crmkit.sql import sql
 from crmkit.steps import Case, Expression, NamePart, Phone, Replace, Split, Trim, Vat
 from tests.crm_kit import Kit, Row, mapping_of, new_workspace
 
@@ -259,3 +260,21 @@ def test_the_comparison_of_settings_and_list_values_see_the_cleaned_text(
 
     assert "Customr" in {value.text for value in session.list_values()}
     assert session.compare(Settings(rows_apart=True)) is not None
+
+
+def test_looking_at_list_values_leaves_the_preview_s_rows_as_they_are(
+    session: ImportSession,
+) -> None:
+    """They need the steps of their own columns only, and must not take the others' away."""
+    session.set_steps("City", [Replace(table={"OSLO": "Oslo by"})])
+    session.make_column("Kind", ["City"], steps=[Replace(table={"Oslo by": "Customr"})])
+    session.mapping = session.mapping.with_target("m1", "company.category")
+    session.preview()
+    with session.reading() as db:
+        before = db.rows(sql("from source order by row_no"))
+
+    assert "Customr" in {value.text for value in session.list_values()}
+
+    with session.reading() as db:
+        assert before == db.rows(sql("from source order by row_no"))
+    assert "Oslo by" in {cell for row in before for cell in row}

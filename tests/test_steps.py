@@ -25,6 +25,7 @@ from crmkit.steps import (
     Email,
     Expression,
     Letters,
+    Mojibake,
     NamePart,
     NullWords,
     Number,
@@ -638,6 +639,7 @@ EVERY_STEP: list[Step] = [
     Case(to=Letters.UPPER),
     Case(to=Letters.LOWER),
     Expression(text="cast(value as date)"),
+    Mojibake(),
 ]
 IDEMPOTENT: list[Step] = [
     Trim(),

@@ -8,6 +8,7 @@ import pytest
 
 from crmkit.ui.desk import Desk
 from crmkit.ui.mapping import MappingPanel
+from crmkit.workspace import Workspace
 from tests.crm_kit import new_workspace
 
 
@@ -22,6 +23,10 @@ def panel(tmp_path: Path) -> MappingPanel:
     first.mapping = first.mapping.with_target("c2", "company.category")
     first.preview()
     first.commit(back_up=False)
+    return opened(workspace, path)
+
+
+def opened(workspace: Workspace, path: Path) -> MappingPanel:
     session = workspace.new_import()
     session.load(path)
     panel = MappingPanel(Desk(workspace, session, strict=True))
@@ -49,10 +54,7 @@ def test_a_step_that_cells_call_for_is_taken_by_a_click(tmp_path: Path) -> None:
     workspace = new_workspace(tmp_path / "workspace")
     path = tmp_path / "a.csv"
     path.write_text("Company,City\nFjell AS,BodÃ¸\nElv AS,n/a\n", encoding="utf-8")
-    session = workspace.new_import()
-    session.load(path)
-    panel = MappingPanel(Desk(workspace, session, strict=True))
-    panel.show()
+    panel = opened(workspace, path)
 
     said = [row.children[0].value for row in panel._offered.children]
     assert "City: 1 cell has letters that were read wrongly (BodÃ¸)." in said[0]
