@@ -10,7 +10,8 @@ column's steps, over the layer before, so that DuckDB computes everything in one
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -125,18 +126,46 @@ class _Line:
         )
 
 
-def make_source(
-    db: Database, mapping: ColumnsMapping, country: str, *, temporary: bool = False
-) -> None:
+def make_source(db: Database, mapping: ColumnsMapping, country: str) -> None:
     """Make the view `source` of the staged rows, with the steps of the columns that are mapped.
 
     Args:
         country: The workspace's own.
-        temporary: It goes with the connection, and hides that of the plan for so long.
 
     Raises:
         MappingError: A step cannot be used.
     """
+    _make_source(db, mapping, country, {entry.target for entry in mapping.columns})
+
+
+@contextmanager
+def source_of(
+    db: Database, mapping: ColumnsMapping, country: str, targets: Collection[str]
+) -> Iterator[None]:
+    """`source` as it is for the columns of a few targets: for what is asked beside a plan.
+
+    Only these go through their steps, as at a million rows they take most of the time. The plan's own
+    rows are hidden for so long, and stay as they are.
+
+    Raises:
+        MappingError: A step cannot be used.
+    """
+    try:
+        _make_source(db, mapping, country, targets, temporary=True)
+        yield
+    finally:
+        db.run(sql("drop view if exists temp.source"))
+        db.run(sql("drop table if exists temp.stepped"))
+
+
+def _make_source(
+    db: Database,
+    mapping: ColumnsMapping,
+    country: str,
+    targets: Collection[str | None],
+    *,
+    temporary: bool = False,
+) -> None:
     db.run(
         sql(
             "create or replace temp table step_fault"
@@ -145,7 +174,8 @@ def make_source(
         )
     )
     temp = sql("temp") if temporary else sql("")
-    filed, made = _wanted(mapping, {e.column for e in mapping.columns if e.target is not None})
+    asked = {e.column for e in mapping.columns if e.target is not None and e.target in targets}
+    filed, made = _wanted(mapping, asked)
     if not filed and not made:
         db.run(sql("create or replace {temp} view source as from staged", temp=temp))
         if not temporary:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from crmkit import decisions, transforms
+from crmkit.cleaning import source_of
 from crmkit.database import Database
 from crmkit.decisions import Kind
 from crmkit.descriptions import KeyedDecision
@@ -47,11 +48,12 @@ class Repeated:
     unfit: tuple[str, ...]
 
 
-def keep(db: Database, mapping: Mapping, settings: Settings, schema: Schema) -> Kept:
+def keep(db: Database, mapping: Mapping, settings: Settings, schema: Schema, country: str) -> Kept:
     """The decisions of an import by their records' keys.
 
     Args:
-        db: The import's file, with the view `source` of this mapping.
+        db: The import's file.
+        country: The workspace's own.
     """
     kept: list[KeyedDecision] = []
     omitted: list[str] = []
@@ -69,7 +71,8 @@ def keep(db: Database, mapping: Mapping, settings: Settings, schema: Schema) -> 
         # Under the rule's own key, rows with one key are one record.
         one_record = key.id == settings.rule(entity).match_key and not settings.rows_apart
         targets = _targets(entity, key, mapping, schema)
-        rows = db.rows(_kept_sql(entity, mapping, targets, key, one_record=one_record))
+        with source_of(db, mapping, country, targets):
+            rows = db.rows(_kept_sql(entity, mapping, targets, key, one_record=one_record))
         for kind, target, value, record_id, named, *texts in rows:
             kept.append(
                 KeyedDecision(
@@ -102,7 +105,7 @@ def repeat(
     """Decide in a file what a description says about its records.
 
     Args:
-        db: The import's file, with the view `source` of this mapping; the CRM is attached as `crm`.
+        db: The import's file, with `source` of the decisions' keys; the CRM is attached as `crm`.
         scope: For products, the price list of the import.
     """
     db.run(sql("create or replace temp table keyed_row (number integer, row_no integer)"))

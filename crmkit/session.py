@@ -908,14 +908,14 @@ class ImportSession:
             return self._list_values(db)
 
     def _list_values(self, db: Database) -> tuple[ListValue, ...]:
-        # Only their columns go through their steps, and the plan's own rows stay as they are.
-        mapping, schema = self.mapping, self.schema
-        for entry in mapping.columns:
-            if entry.target and schema.target(entry.target).field.type is not FieldType.LIST:
-                mapping = mapping.with_target(entry.column, None)
-        with db.attached(self.workspace.crm_path, "crm", read_only=True):
-            country = self.workspace.preferences.country
-            cleaning.make_source(db, mapping, country, temporary=True)
+        schema = self.schema
+        targets = self.mapping.mapped_targets
+        listed = [t for t in targets if schema.target(t).field.type is FieldType.LIST]
+        country = self.workspace.preferences.country
+        with (
+            db.attached(self.workspace.crm_path, "crm", read_only=True),
+            cleaning.source_of(db, self.mapping, country, listed),
+        ):
             return lists.list_values(db, self._cells())
 
     def _cells(self) -> Cells:
@@ -987,7 +987,7 @@ class ImportSession:
             unknown = [value for value in self._list_values(db) if not value.item]
             content = drift.marks(db, [c.id for c in staged.columns if c.id in used])
             columns, made = descriptions.described_columns(mapping, staged, content)
-            kept = keyed.keep(db, mapping, chosen, self.schema)
+            kept = keyed.keep(db, mapping, chosen, self.schema, self.workspace.preferences.country)
             rows = _left_out(db)
         omitted = list(kept.omitted)
         if rows:
@@ -1109,13 +1109,16 @@ class ImportSession:
     def _repeat_decisions(self, description: Description) -> keyed.Repeated:
         if not description.decisions:
             return keyed.Repeated(0, 0, ())
-        scope = self.settings.price_list
+        given = description.decisions
+        keys = {target for decision in given for target in decision.key}
+        country = self.workspace.preferences.country
         with (
             self.writing() as db,
             db.attached(self.workspace.crm_path, "crm", read_only=True),
+            cleaning.source_of(db, self.mapping, country, keys),
             db.atomic(),
         ):
-            repeated = keyed.repeat(db, description.decisions, self.mapping, self.schema, scope)
+            repeated = keyed.repeat(db, given, self.mapping, self.schema, self.settings.price_list)
         self._decided()
         return repeated
 

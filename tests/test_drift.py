@@ -14,7 +14,7 @@ from crmkit.entities import COMPANY, LANGUAGES, Field
 from crmkit.errors import SettingsError, SourceError
 from crmkit.session import ImportSession
 from crmkit.settings import Action, FieldRule, Rule, Settings, UnknownItem
-from crmkit.steps import Expression, Phone, Trim
+from crmkit.steps import Expression, Pattern, Phone, Trim
 from crmkit.workspace import Workspace
 from tests.crm_kit import new_workspace
 from tests.test_descriptions import loaded, write
@@ -389,3 +389,20 @@ def test_steps_of_a_step_kind_survive(workspace: Workspace, saved: ImportSession
     session, _ = applied(workspace, rows())
 
     assert session.mapping.steps == {"c2": (Phone(country="NO"),)}
+
+
+def test_decisions_follow_their_record_by_its_cleaned_key(
+    workspace: Workspace, saved: ImportSession
+) -> None:
+    """With and without a preview."""
+    saved.set_steps("Nr", [Trim(), Pattern(pattern="[0-9]+$")])
+    saved.preview()
+    saved.decide_action("company", [5], Action.SKIP)
+    saved.save_description("Monthly", overwrite=True)
+
+    session, drift = applied(workspace, rows(Nr=["7-1003", *(f"8-{n}" for n in range(5))]))
+    session.save_description("Again")
+
+    assert 1 == drift.decisions
+    assert [{"company.number": "1003"}] == [d.key for d in workspace.description("Again").decisions]
+    assert ["Row 2: Skip - do not import."] == [decision.label for decision in session.decisions()]
