@@ -5,7 +5,8 @@ columns, come from the table `stepped`. Without steps it is `staged` itself and 
 went wrong in a step is in `step_fault`. The text of the source stays in `staged`.
 
 All columns go through their steps side by side: each layer of the query is one stage of every
-column's steps, over the layer before, so that DuckDB computes everything in one pass.
+column's steps, over the layer before, so that DuckDB computes everything in one pass. In a large
+file a column that repeats its texts goes ahead of them, each different text once.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ from crmkit.steps import AnyStep, Expression, Fault, Pattern, Place, country_cod
 
 _SAMPLE_ROWS: Final = 5_000
 """Rows that are looked at for examples."""
+
+_MANY_ROWS: Final = 10_000
+"""From so many on, a column that repeats its texts sends each of them through its steps once."""
 
 _FAULTS: Final = 10
 """More than any step's kinds of fault."""
@@ -75,8 +79,32 @@ class _Line:
         return name(self.column)
 
     @property
+    def at_first(self) -> Query:
+        """Its text before the first step."""
+        return name(f"{self.column} text")
+
+    @property
+    def faults(self) -> bool:
+        """Whether anything can go wrong in its steps."""
+        return any(step.faults() for step in self.steps)
+
+    @property
     def word(self) -> str:
         return f"{self.column} word"
+
+    @property
+    def once(self) -> str:
+        """The table of its different texts, where each takes the steps once."""
+        return f"once {self.column}"
+
+    @property
+    def needs_row_country(self) -> bool:
+        return any(step.needs_row_country for step in self.steps)
+
+    @property
+    def by(self) -> list[Query]:
+        """What the steps' outcome depends on, where they do not read other cells."""
+        return [self.text, *([name(_ROW_COUNTRY)] if self.needs_row_country else [])]
 
     def step_id(self, number: int) -> str:
         """What the step's words are listed under."""
@@ -181,13 +209,25 @@ def _make_source(
         if not temporary:
             db.run(sql("drop table if exists stepped"))
         return
-    lines, query = _stepped_sql(db, mapping, filed, made, country, name("staged"))
+    repeated = _repeated(db, mapping, filed)
+    lines, query = _stepped_sql(db, mapping, filed, made, country, name("staged"), repeated)
     if not temporary:
         db.run(sql("drop view if exists source"))
-    db.run(sql("create or replace {temp} table stepped as {query}", temp=temp, query=query))
-    for line in lines:
-        _list_faults(db, line)
     made_ids = {column.id for column in made}
+    kept = [line.value for line in lines]
+    kept += [line.fault for line in lines if line.faults]
+    kept += [line.at_first for line in lines if line.faults and line.column in made_ids]
+    db.run(
+        sql(
+            "create or replace {temp} table stepped as select row_no {kept} from ({query})",
+            temp=temp,
+            kept=_led(kept),
+            query=query,
+        )
+    )
+    for line in lines:
+        db.run(sql("drop table if exists {once}", once=name(line.once)))
+        _list_faults(db, line, made=line.column in made_ids)
     replaced = [line.value for line in lines if line.column not in made_ids]
     db.run(
         sql(
@@ -331,8 +371,13 @@ def _stepped_sql(
     made: list[MadeColumn],
     country: str,
     rows: Query,
+    repeated: Collection[str] = (),
 ) -> tuple[list[_Line], Query]:
-    """The query of `stepped`: row number, and for each column its text, fault and text at first."""
+    """The query of `stepped`: row number, and for each column its text, fault, text at first, more.
+
+    Args:
+        repeated: Columns of the file of which each different text takes the steps once.
+    """
     made_ids = {one.id for one in mapping.made}
     columns = [entry.column for entry in mapping.columns if entry.column not in made_ids]
     file = [sql("{c} as {file}", c=name(column), file=name(f"file {column}")) for column in columns]
@@ -347,14 +392,16 @@ def _stepped_sql(
         )
         for column in filed
     ]
-    if any(
-        step.needs_row_country for c in (*filed, *made_ids) for step in mapping.steps.get(c, ())
-    ):
+    once = [line for line in lines if line.column in repeated]
+    _make_once(db, query, (line for line in once if not line.needs_row_country))
+    made_steps = (step for one in made for step in mapping.steps.get(one.id, ()))
+    if any(one.needs_row_country for one in (*lines, *made_steps)):
         ahead = [line for line in lines if line.column == _country_column(mapping)]
         query = _with_row_country(db, mapping, _through(db, query, ahead), cleaned=bool(ahead))
-        query = _through(db, query, [line for line in lines if line not in ahead])
+        _make_once(db, query, (line for line in once if line.needs_row_country))
+        query = _through(db, query, [line for line in lines if line not in ahead], once)
     else:
-        query = _through(db, query, lines)
+        query = _through(db, query, lines, once)
     if made:
         clean = [
             sql(
@@ -380,10 +427,7 @@ def _stepped_sql(
         ]
         query = _through(db, query, joined)
         lines += joined
-    kept = [
-        part for line in lines for part in (line.value, line.fault, name(f"{line.column} text"))
-    ]
-    return lines, sql("select row_no {kept} from ({query})", kept=_led(kept), query=query)
+    return lines, query
 
 
 def _country_column(mapping: ColumnsMapping) -> str:
@@ -431,8 +475,27 @@ def _with_row_country(
     )
 
 
-def _through(db: Database, query: Query, lines: list[_Line]) -> Query:
-    """A query with the columns of some lines after their last step."""
+def _repeated(db: Database, mapping: ColumnsMapping, filed: list[str]) -> list[str]:
+    """The columns of a large file with steps that hold each of their texts twice or more."""
+    steps = {column: mapping.steps[column] for column in filed if mapping.steps.get(column)}
+    # The country's own column comes before the row's country is known.
+    steps.pop(_country_column(mapping), None)
+    asked = [c for c, taken in steps.items() if not any(step.needs_row for step in taken)]
+    rows = db.value(sql("select count(*) from staged"))
+    if not asked or rows < _MANY_ROWS:
+        return []
+    counts = join(", ", (sql("approx_count_distinct({c})", c=name(column)) for column in asked))
+    different = db.row(sql("select {counts} from staged", counts=counts))
+    return [c for c, count in zip(asked, different, strict=True) if 2 * count < rows]
+
+
+def _through(db: Database, query: Query, lines: list[_Line], once: Collection[_Line] = ()) -> Query:
+    """A query with the columns of some lines after their last step.
+
+    Args:
+        once: Those of the lines that are looked up.
+    """
+    stepping = [line for line in lines if line not in once]
     starts = [
         sql(
             "{clean} as {c}, {text} as {at_first}, cast(null as varchar) as {before},"
@@ -440,21 +503,58 @@ def _through(db: Database, query: Query, lines: list[_Line]) -> Query:
             clean=transforms.cleaned(line.text),
             c=line.value,
             text=line.text,
-            at_first=name(f"{line.column} text"),
+            at_first=line.at_first,
             before=name(f"{line.column} before"),
             fault=line.fault,
         )
-        for line in lines
+        for line in stepping
     ]
     query = sql("select * {starts} from ({query})", starts=_led(starts), query=query)
-    stages = [(line, line.layers()) for line in lines]
+    stages = [(line, line.layers()) for line in stepping]
     for depth in range(max((len(layers) for _, layers in stages), default=0)):
         here = [(line, layers[depth]) for line, layers in stages if depth < len(layers)]
         for line, layer in here:
             if layer.key is not None:
                 _list_words(db, line, layer, query)
         query = _layer_sql(query, here)
-    return query
+    looked_up = [line for line in lines if line in once]
+    if not looked_up:
+        return query
+    return sql(
+        "select layer.* {values} from ({query}) as layer {joins}",
+        values=_led(
+            name(line.once, c) for line in looked_up for c in (line.column, f"{line.column} fault")
+        ),
+        query=query,
+        joins=join(" ", (_look_up(line) for line in looked_up)),
+    )
+
+
+def _make_once(db: Database, query: Query, lines: Iterable[_Line]) -> None:
+    """Send each different text of some lines through its steps, to be looked up."""
+    for line in lines:
+        once, by = name(line.once), join(", ", line.by)
+        texts = sql("select distinct {by} from ({query})", by=by, query=query)
+        # First by themselves, as a step that looks words up reads them twice.
+        db.run(sql("create or replace temp table {once} as {texts}", once=once, texts=texts))
+        worked = _through(db, sql("from {once}", once=once), [line])
+        db.run(
+            sql(
+                "create or replace temp table {once} as select {by}, {value}, {fault} from ({worked})",
+                once=once,
+                by=by,
+                value=line.value,
+                fault=line.fault,
+                worked=worked,
+            )
+        )
+
+
+def _look_up(line: _Line) -> Query:
+    same = (
+        sql("{once}.{c} is not distinct from layer.{c}", once=name(line.once), c=c) for c in line.by
+    )
+    return sql("left join {once} on {same}", once=name(line.once), same=join(" and ", same))
 
 
 def _layer_sql(query: Query, here: list[tuple[_Line, _Layer]]) -> Query:
@@ -520,7 +620,7 @@ def _list_words(db: Database, line: _Line, layer: _Layer, query: Query) -> None:
     )
 
 
-def _list_faults(db: Database, line: _Line) -> None:
+def _list_faults(db: Database, line: _Line, *, made: bool) -> None:
     """Put what went wrong in a column into `step_fault`, and take it out of `stepped`."""
     for number, step in enumerate(line.steps, start=1):
         for place, fault in enumerate(step.faults()):
@@ -528,9 +628,9 @@ def _list_faults(db: Database, line: _Line) -> None:
                 sql(
                     "insert into step_fault"
                     " select row_no, {column}, {text}, {level}, {message}, {mend}"
-                    " from stepped where {fault} = {code}",
+                    " from stepped join staged using (row_no) where {fault} = {code}",
                     column=line.column,
-                    text=name(f"{line.column} text"),
+                    text=line.at_first if made else name("staged", line.column),
                     level=fault.level.value,
                     message=fault.message,
                     mend=fault.mend,
@@ -538,8 +638,10 @@ def _list_faults(db: Database, line: _Line) -> None:
                     code=number * _FAULTS + place,
                 )
             )
-    for column in (line.fault, name(f"{line.column} text")):
-        db.run(sql("alter table stepped drop column {c}", c=column))
+    if line.faults:
+        db.run(sql("alter table stepped drop column {c}", c=line.fault))
+        if made:
+            db.run(sql("alter table stepped drop column {c}", c=line.at_first))
 
 
 def _led(queries: Iterable[Query]) -> Query:

@@ -110,6 +110,11 @@ class Step(BaseModel, ABC):
         """Whether it depends on the country of the row's company."""
         return False
 
+    @property
+    def needs_row(self) -> bool:
+        """Whether it may read other cells of the row."""
+        return False
+
     def words(self, place: Place, texts: Texts) -> Mapping[str, str]:
         """The words that are looked up, and what they give."""
         del place, texts
@@ -1443,6 +1448,10 @@ class Expression(Step):
     kind: Literal["expression"] = "expression"
     text: str = _option("Expression", VALUE, description="upper(value) || ' ' || \"City\"")
     names: dict[str, str] = Field(default_factory=dict, exclude=False)
+
+    @property
+    def needs_row(self) -> bool:
+        return True
 
     def stages(self, place: Place) -> tuple[Stage, ...]:
         known = {said: place.columns[c] for said, c in self.names.items() if c in place.columns}

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from crmkit.cleaning import make_source
+from crmkit.database import Database, in_memory
 from crmkit.errors import MappingError
 from crmkit.mapping import Mapping
 from crmkit.session import ImportSession
 from crmkit.settings import Settings
 from crmkit.sql import sql
-from crmkit.steps import Case, Expression, NamePart, Phone, Replace, Split, Trim, Vat
-from tests.crm_kit import Kit, Row, mapping_of, new_workspace
+from crmkit.steps import (
+    Case,
+    Constant,
+    Country,
+    Expression,
+    NamePart,
+    NullWords,
+    Phone,
+    Replace,
+    Split,
+    Trim,
+    Vat,
+)
+from tests.crm_kit import Kit, Row, mapping_of, new_workspace, stage
 
 NAME, PHONE, VAT, CITY = (
     "company.name",
@@ -278,3 +293,65 @@ def test_looking_at_list_values_leaves_the_preview_s_rows_as_they_are(
     with session.reading() as db:
         assert before == db.rows(sql("from source order by row_no"))
     assert "Oslo by" in {cell for row in before for cell in row}
+
+
+COUNTRY = "company.country"
+MESSY: list[Row] = [
+    {NAME: name_, PHONE: phone, VAT: vat, CITY: city, COUNTRY: country}
+    for name_, phone, vat, city, country in [
+        ("ACME  AS", "23 35 40 00", "923609016", "Norge/Oslo", "Norge"),
+        ("acme  as ", "23354000", "923609017", "Norge/Oslo", "Norway"),
+        (None, "0201 123456", "DE136695976", "Essen", "Deutschland"),
+        ("ACME  AS", "0201 123456", "136695976", None, "Tyskland"),
+        ("ACME  AS", "ask Kari", None, " / ", None),
+        ("n/a", None, "NL004495445B01", "Utrecht/Utrecht", "nl"),
+        ("n/a", "(030) 231 45 67", "004495445B01", "", "Nederland"),
+    ]
+]
+
+
+@pytest.mark.parametrize("country_column", [True, False])
+def test_a_large_file_that_repeats_its_texts_is_cleaned_as_a_small_one(
+    country_column: bool,
+) -> None:
+    """There each text takes the steps once, with the country of its row where they ask for it."""
+    targets = [NAME, PHONE, VAT, CITY, COUNTRY]
+    steps = (
+        mapping_of(targets)
+        .with_steps("c1", [NullWords(), Case(), Constant(text="Unknown")])
+        .with_steps("c2", [Phone()])
+        .with_steps("c3", [Vat()])
+        .with_steps("c4", [Split(separator="/", number=2), Expression(text="value || c1")])
+        .with_steps("c5", [Country(), Replace(table={"SE": "Sverige"})])
+        .with_made("Both", ["c1", "c2"], steps=[Case(to="upper")])
+        .with_target("m1", "company.code")
+    )
+    if not country_column:
+        steps = steps.with_target("c5", None).with_constant(COUNTRY, "Sverige")
+
+    def cleaned(db: Database) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+        make_source(db, steps, "NO")
+        cells = db.rows(
+            sql("select * exclude (row_no), (row_no - 2) % 7 from source order by row_no")
+        )
+        faults = db.rows(
+            sql("select (row_no - 2) % 7, * exclude (row_no) from step_fault order by all")
+        )
+        return cells, faults
+
+    with in_memory() as db:
+        stage(db, targets, MESSY, [])
+        cells, faults = cleaned(db)
+        db.run(
+            sql(
+                "create or replace table staged as select staged.* replace"
+                " (row_no + 7 * cast(times as integer) as row_no) from staged, range(2000) as t(times)"
+            )
+        )
+
+        many_cells, many_faults = cleaned(db)
+
+    assert len(MESSY) == len(cells)
+    assert faults
+    assert cells * 2_000 == many_cells
+    assert sorted(faults * 2_000, key=str) == sorted(many_faults, key=str)
