@@ -54,8 +54,8 @@ def commit(db: Database, plan: Plan, header: BatchHeader, *, progress: Progress)
         progress(0.95, "Recording the selections")
         for entity in plan.entities:
             _select(db, entity, batch, header)
-        for table in [e.id for e in plan.entities] + [c.id for c in _all_children(plan)]:
-            _raise_counter(db, table)
+        for entity in plan.entities:
+            _raise_counter(db, entity.id)
         _verify(db, plan, batch)
         written = {entity.id: written_counts(db, entity, batch) for entity in plan.entities}
         insert_batch(db, batch, header, written, decisions=_decisions_sql())
@@ -178,25 +178,40 @@ def _insert_new(db: Database, shape: Shape, batch: int, at: datetime, *, scope: 
 
 def _log_changes(db: Database, shape: Shape, batch: int) -> None:
     """The log keeps what each changed cell was and became, so that it can be taken back."""
-    for column in shape.columns:
-        db.run(
-            sql(
-                """
-                insert into crm.change
-                select {batch}, {entity}, after.id, {field},
-                    cast(before.{column} as varchar), cast(after.{column} as varchar)
+    differs = {
+        column.id: sql("before.{c} is distinct from after.{c}", c=name(column.id))
+        for column in shape.columns
+    }
+    changes = (
+        sql(
+            "case when {differs} then struct_pack(field := {field},"
+            " before := cast(before.{c} as varchar), after := cast(after.{c} as varchar)) end",
+            differs=differs[column.id],
+            field=column.id,
+            c=name(column.id),
+        )
+        for column in shape.columns
+    )
+    db.run(
+        sql(
+            """
+            insert into crm.change
+            select {batch}, {entity}, id, change.field, change.before, change.after from (
+                select after.id, unnest([{changes}]) as change
                 from {after} as after
                 join {before} as before on before.record_no = after.record_no
-                where before.{column} is distinct from after.{column}
-                """,
-                batch=batch,
-                entity=shape.entity.id,
-                field=column.id,
-                column=name(column.id),
-                after=name(f"{shape.entity.id}_after"),
-                before=name(f"{shape.entity.id}_before"),
+                where {differ}
             )
+            where change is not null
+            """,
+            batch=batch,
+            entity=shape.entity.id,
+            changes=join(", ", changes),
+            after=name(f"{shape.entity.id}_after"),
+            before=name(f"{shape.entity.id}_before"),
+            differ=join(" or ", differs.values()),
         )
+    )
 
 
 def _update_changed(db: Database, shape: Shape, batch: int, at: datetime) -> None:
@@ -443,7 +458,3 @@ def _raise_counter(db: Database, table_id: str) -> None:
             id=table_id,
         )
     )
-
-
-def _all_children(plan: Plan) -> list[Child]:
-    return [child for matcher in plan.matchers.values() for child in children(matcher)]

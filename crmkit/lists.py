@@ -56,50 +56,54 @@ def list_values(db: Database, cells: Cells) -> tuple[ListValue, ...]:
     Args:
         db: The import's file, with the view `source`; the CRM is attached as `crm`.
     """
-    found: list[ListValue] = []
     listed = [cell for cell in cells.cells if cell.target.field.type is FieldType.LIST]
-    for list_id in dict.fromkeys(cell.target.field.list for cell in listed):
-        items = list_items(db, list_id)
-        given = {
-            text.casefold(): item for text, item in cells.settings.list_rule(list_id).values.items()
-        }
-        rows = db.rows(
-            sql(
-                """
-                select arg_max(text, times order by text), sum(times), max(item.name)
-                from ({texts}) as t
-                left join crm.list_alias as known on known.list = {list} and known.alias = t.alias
+    if not listed:
+        return ()
+    order = list(dict.fromkeys(cell.target.field.list for cell in listed))
+    rows = db.rows(
+        sql(
+            """
+            select list, text, count, known from (
+                select t.list, arg_max(text, times order by text) as text, sum(times) as count,
+                    max(item.name) as known
+                from (select *, {alias} as alias from ({texts})) as t
+                left join crm.list_alias as known on known.list = t.list and known.alias = t.alias
                 left join crm.list_item as item on item.id = known.item_id and not item.deleted
                 where t.alias is not null and not list_contains({errors}, upper(text))
-                group by t.alias
+                group by t.list, t.alias
                 having max(item.name) is null or max({item_key}) <> t.alias
-                order by 2 desc, 1
-                limit {most}
-                """,
-                texts=join(
-                    " union all ",
-                    (
-                        sql(
-                            "select {raw} as text, {alias} as alias, times from {staged} as staged",
-                            raw=cell.raw,
-                            alias=transforms.name_key(cell.raw),
-                            staged=different(cell),
-                        )
-                        for cell in listed
-                        if cell.target.field.list == list_id
-                    ),
-                ),
-                list=list_id,
-                errors=transforms.ERROR_CELLS,
-                item_key=transforms.name_key(sql("item.name")),
-                most=_MOST_VALUES,
             )
+            qualify row_number() over (partition by list order by count desc, text) <= {most}
+            order by list_position({order}, list), count desc, text
+            """,
+            alias=transforms.name_key(sql("text")),
+            texts=join(
+                " union all ",
+                (
+                    sql(
+                        "select {list} as list, {raw} as text, times from {staged} as staged",
+                        list=cell.target.field.list,
+                        raw=cell.raw,
+                        staged=different(cell),
+                    )
+                    for cell in listed
+                ),
+            ),
+            errors=transforms.ERROR_CELLS,
+            item_key=transforms.name_key(sql("item.name")),
+            most=_MOST_VALUES,
+            order=order,
         )
-        for text, count, known in rows:
-            item = given.get(text.casefold()) or known or ""
-            near = None if item else _nearest(text, items)
-            label = LISTS[list_id]["en"] if list_id in LISTS else list_id
-            found.append(ListValue(list_id, label, text, count, item, near or ""))
+    )
+    items = {list_id: list_items(db, list_id) for list_id in dict.fromkeys(row[0] for row in rows)}
+    found: list[ListValue] = []
+    for list_id, text, count, known in rows:
+        given = cells.settings.list_rule(list_id).values
+        item = {said.casefold(): item for said, item in given.items()}.get(text.casefold())
+        item = item or known or ""
+        near = None if item else _nearest(text, items[list_id])
+        label = LISTS[list_id]["en"] if list_id in LISTS else list_id
+        found.append(ListValue(list_id, label, text, count, item, near or ""))
     return tuple(found)
 
 

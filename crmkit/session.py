@@ -1554,10 +1554,7 @@ class ImportSession:
                 held_back.keep(db, plan, shape, catalog="rest")
                 db.run(sql("create table rest.left_out as from left_out limit 0"))
                 db.run(sql("create table rest.state (key varchar, value varchar)"))
-                for key, value in state.items():
-                    db.run(
-                        sql("insert into rest.state values ({key}, {value})", key=key, value=value)
-                    )
+                _insert_state(db, name("rest", "state"), state)
         part.replace(rest)
         self.path, self._state = rest, state
         private.delete_rows(self.workspace.path, self.id)
@@ -1613,10 +1610,20 @@ class ImportSession:
         """Write some of the state into the import's open file."""
         kept = {key: str(value) for key, value in changes.items()}
         with db.atomic():
-            for key, value in kept.items():
-                db.run(sql("delete from state where key = {key}", key=key))
-                db.run(sql("insert into state values ({key}, {value})", key=key, value=value))
+            db.run(sql("delete from state where list_contains({keys}, key)", keys=list(kept)))
+            _insert_state(db, name("state"), kept)
         self._state |= kept
+
+
+def _insert_state(db: Database, table: Query, state: dict[str, str]) -> None:
+    db.run(
+        sql(
+            "insert into {table} select unnest({keys}), unnest({values})",
+            table=table,
+            keys=list(state),
+            values=list(state.values()),
+        )
+    )
 
 
 @contextlib.contextmanager

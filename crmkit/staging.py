@@ -834,7 +834,7 @@ def _profile(
 
 def _counts(db: Database, ids: list[str], rows: int, *, marked: bool) -> list[tuple[int, int]]:
     """Filled cells and different values of each column, whose cells are cleaned first."""
-    found = db.row(
+    numbers = db.row(
         sql(
             "select {counts} from {t}",
             counts=join(
@@ -843,16 +843,14 @@ def _counts(db: Database, ids: list[str], rows: int, *, marked: bool) -> list[tu
             t=_LANDING,
         )
     )
-    counts = []
-    for place, c in enumerate(ids):
-        filled, different, first, last = found[4 * place : 4 * place + 4]
-        # Blanks and marks sort before letters and digits, or beyond ASCII: most columns have none.
-        if filled and (first < "(" or last >= _BEYOND) and _clean(db, c, marked=marked):
-            filled, different = db.row(
-                sql("select {counts} from {t}", counts=_count(c, rows), t=_LANDING)
-            )
-        counts.append((filled, different))
-    return counts
+    found = {c: numbers[4 * place : 4 * place + 4] for place, c in enumerate(ids)}
+    counts = {c: (filled, different) for c, (filled, different, *_) in found.items()}
+    spans = {c: (first, last) for c, (filled, _, first, last) in found.items() if filled}
+    if changed := _clean(db, spans, marked=marked):
+        again = join(", ", (_count(c, rows) for c in changed))
+        numbers = db.row(sql("select {counts} from {t}", counts=again, t=_LANDING))
+        counts |= zip(changed, zip(numbers[::2], numbers[1::2], strict=True), strict=True)
+    return list(counts.values())
 
 
 def _count(column: str, rows: int) -> Query:
@@ -861,40 +859,52 @@ def _count(column: str, rows: int) -> Query:
     return sql("count({c}), count(distinct {c})", c=name(column))
 
 
-def _clean(db: Database, column: str, *, marked: bool) -> bool:
-    """Cells that show nothing become null, and marks are taken off; whether anything changed."""
-    shows_nothing = sql(
-        # A CASE, unlike an AND, trims only the few that could be blank.
-        "case when {c} < '!' or {c} >= {beyond} then trim({c}, {blanks}) = '' else false end",
-        c=name(column),
-        beyond=_BEYOND,
-        blanks=BLANKS,
-    )
-    is_marked = sql(
-        "case when {marked} and starts_with({c}, '''') then regexp_matches({c}, {mark})"
-        " else false end",
-        marked=marked,
-        c=name(column),
-        mark=_MARK,
-    )
-    changed = False
-    # Looked for first: an update that finds nothing costs as much as one that does.
-    for value, where in (
-        (sql("null"), shows_nothing),
-        (sql("substr({c}, 2)", c=name(column)), is_marked),
-    ):
-        if db.value(sql("select count(*) from {t} where {w}", t=_LANDING, w=where)):
-            db.run(
-                sql(
-                    "update {t} set {c} = {value} where {w}",
-                    t=_LANDING,
-                    c=name(column),
-                    value=value,
-                    w=where,
-                )
+def _clean(db: Database, spans: dict[str, tuple[str, str]], *, marked: bool) -> list[str]:
+    """Cells that show nothing become null, and marks are taken off.
+
+    Args:
+        spans: Column -> its first and last text.
+
+    Returns:
+        The columns in which something changed.
+    """
+    changes: list[tuple[str, Query, Query]] = []
+    for column, (first, last) in spans.items():
+        c = name(column)
+        # Blanks and marks sort before letters and digits, or beyond ASCII: most columns have none.
+        if first < "!" or last >= _BEYOND:
+            shows_nothing = sql(
+                # A CASE, unlike an AND, trims only the few that could be blank.
+                "case when {c} < '!' or {c} >= {beyond} then trim({c}, {blanks}) = '' else false end",
+                c=c,
+                beyond=_BEYOND,
+                blanks=BLANKS,
             )
-            changed = True
-    return changed
+            changes.append((column, sql("null"), shows_nothing))
+        if marked and first < "(":
+            is_marked = sql(
+                "case when starts_with({c}, '''') then regexp_matches({c}, {mark}) else false end",
+                c=c,
+                mark=_MARK,
+            )
+            changes.append((column, sql("substr({c}, 2)", c=c), is_marked))
+    if not changes:
+        return []
+    # Looked for first: an update that finds nothing costs as much as one that does.
+    there = join(", ", (sql("bool_or({w})", w=where) for _, _, where in changes))
+    present = db.row(sql("select {there} from {t}", there=there, t=_LANDING))
+    done = [change for change, is_there in zip(changes, present, strict=True) if is_there]
+    for column, value, where in done:
+        db.run(
+            sql(
+                "update {t} set {c} = {value} where {w}",
+                t=_LANDING,
+                c=name(column),
+                value=value,
+                w=where,
+            )
+        )
+    return list(dict.fromkeys(column for column, *_ in done))
 
 
 def _samples(db: Database, ids: list[str]) -> list[tuple[str, ...]]:

@@ -484,3 +484,13 @@ def test_unknown_list_values_are_listed_with_near_spellings(workspace: Workspace
     found = [(v.text, v.rows, v.item, v.suggestion) for v in session.list_values()]
 
     assert [("Custmer", 2, "", "Customer"), ("Zzz", 1, "", "")] == found
+
+
+def test_of_very_many_unknown_values_the_most_used_are_listed(workspace: Workspace) -> None:
+    values = [*(f"Kind {number:03}" for number in range(501)), "Kind 500", "Other"]
+    session = loaded(workspace, [("C", "", value) for value in values])
+
+    found = [(value.text, value.rows) for value in session.list_values()]
+
+    assert [("Kind 500", 2), ("Kind 000", 1)] == found[:2]
+    assert ("Kind 498", 1) == found[-1]
