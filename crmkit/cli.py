@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from crmkit import jobs, serve
+from crmkit import __version__, jobs, serve
 from crmkit.errors import CrmkitError, SettingsError
 from crmkit.private import LeftKind
 from crmkit.progress import Progress
@@ -47,6 +47,23 @@ TokenOption = Annotated[
     ),
 ]
 BrowserOption = Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page.")]
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"crmkit {__version__}")
+        raise typer.Exit
+
+
+@app.callback(help=__doc__)
+def _before_all(
+    version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_tell_version, help="Say which it is."),
+    ] = False,
+) -> None:
+    # The option has answered before this runs.
+    del version
 
 
 @app.command(name="app")

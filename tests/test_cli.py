@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from crmkit import __version__
 from crmkit.cli import app
 from crmkit.entities import PERSON
 from crmkit.erp.model import Actors, Request
@@ -25,6 +26,13 @@ def workspace(tmp_path: Path) -> Workspace:
     made = new_workspace(tmp_path / "workspace")
     first_batch(made, "Acme", lambda: ready(made, "Acme").commit())
     return made
+
+
+def test_the_version_is_told() -> None:
+    told = runner.invoke(app, ["--version"])
+
+    assert f"crmkit {__version__}\n" == told.stdout
+    assert 0 == told.exit_code
 
 
 def test_backups_are_listed_and_restored(workspace: Workspace) -> None:

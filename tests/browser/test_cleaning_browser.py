@@ -34,7 +34,7 @@ def test_a_column_is_cleaned_step_by_step(page: Page, voila: Running, screenshot
     expect(
         trials.get_by_role("cell", name="GULBRANDSEN MASKIN LIE ASA", exact=True)
     ).to_be_visible()
-    expect(page.get_by_role("button", name="Clean Company name, 1 steps")).to_be_visible()
+    expect(page.get_by_role("button", name="Clean Company name, 1 step")).to_be_visible()
 
     page.get_by_label("Add a step:").select_option("SQL expression")
     page.get_by_role("button", name="Add step").click()

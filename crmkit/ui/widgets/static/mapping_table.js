@@ -130,7 +130,8 @@ class MappingView {
     }
     line.row = row;
     line.clean.textContent = row.steps ? `Clean (${COUNT.format(row.steps)})` : "Clean";
-    line.clean.setAttribute("aria-label", `Clean ${row.header}${row.steps ? `, ${COUNT.format(row.steps)} steps` : ""}`);
+    const steps = row.steps ? `, ${COUNT.format(row.steps)} ${row.steps === 1 ? "step" : "steps"}` : "";
+    line.clean.setAttribute("aria-label", `Clean ${row.header}${steps}`);
     line.clean.setAttribute("aria-expanded", String(this.model.get("cleaning") === row.column));
     line.facts.textContent = row.note || `${Math.round(row.filled_percent)} % filled · ${COUNT.format(row.distinct)} different`;
     line.select.value = row.target === null ? "" : `:${row.target}`;
