@@ -13,7 +13,8 @@ from typing import Annotated
 
 import typer
 
-from crmkit import __version__, jobs, serve
+import crmkit
+from crmkit import jobs, serve
 from crmkit.errors import CrmkitError, SettingsError
 from crmkit.private import LeftKind
 from crmkit.progress import Progress
@@ -51,7 +52,7 @@ BrowserOption = Annotated[bool, typer.Option("--browser/--no-browser", help="Ope
 
 def _tell_version(asked: bool) -> None:
     if asked:
-        typer.echo(f"crmkit {__version__}")
+        typer.echo(f"crmkit {crmkit.__version__}")
         raise typer.Exit
 
 
