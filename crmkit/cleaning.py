@@ -226,7 +226,8 @@ def _make_source(
         )
     )
     for line in lines:
-        db.run(sql("drop table if exists {once}", once=name(line.once)))
+        if line.column in repeated:
+            db.run(sql("drop table {once}", once=name(line.once)))
         _list_faults(db, line, made=line.column in made_ids)
     replaced = [line.value for line in lines if line.column not in made_ids]
     db.run(
@@ -481,8 +482,7 @@ def _repeated(db: Database, mapping: ColumnsMapping, filed: list[str]) -> list[s
     # The country's own column comes before the row's country is known.
     steps.pop(_country_column(mapping), None)
     asked = [c for c, taken in steps.items() if not any(step.needs_row for step in taken)]
-    rows = db.value(sql("select count(*) from staged"))
-    if not asked or rows < _MANY_ROWS:
+    if not asked or (rows := db.value(sql("select count(*) from staged"))) < _MANY_ROWS:
         return []
     counts = join(", ", (sql("approx_count_distinct({c})", c=name(column)) for column in asked))
     different = db.row(sql("select {counts} from staged", counts=counts))
