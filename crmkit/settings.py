@@ -22,6 +22,7 @@ from crmkit.entities import (
     PERSON,
     Child,
     Entity,
+    FieldType,
     MatchKey,
     Schema,
 )
@@ -314,6 +315,11 @@ def faults(
                 f"{entity.plural['en']}: no price list was chosen. Choose or create the one that they"
                 " go into, where the file is chosen."
             )
+        if _only_found(entity, mapping, schema):
+            found.append(
+                f"{entity.plural['en']}: the file has nothing of them but their ID, so nothing would"
+                " change. Map another column to what it holds."
+            )
         if rule.match_key not in {key.id for key in entity.match_keys}:
             known = ", ".join(key.labels["en"] for key in entity.match_keys)
             found.append(f"{entity.labels['en']}: choose a duplicate match out of {known}.")
@@ -350,6 +356,13 @@ def faults(
         if settings.list_rule(list_id).unknown is UnknownItem.DEFAULT
     ]
     return tuple(found)
+
+
+def _only_found(entity: Entity, mapping: Mapping, schema: Schema) -> bool:
+    """Whether records can only be found: others have a company or may take a name, and so a change."""
+    own = [schema.target(t) for t in mapping.mapped_targets if t.startswith(f"{entity.id}.")]
+    alone = not entity.parent and not entity.named_after
+    return alone and all(target.field.type is FieldType.ID for target in own)
 
 
 def check(settings: Settings, mapping: Mapping, schema: Schema, preferences: Preferences) -> None:

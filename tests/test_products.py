@@ -360,6 +360,19 @@ def test_products_need_a_price_list(workspace: Workspace) -> None:
         session.preview()
 
 
+def test_products_of_which_only_the_id_is_mapped_are_told(workspace: Workspace) -> None:
+    path = workspace.path / "ids.csv"
+    path.write_text("Product ID,Remark\n1,a\n2,b\n", encoding="utf-8")
+    session = workspace.new_import()
+    session.subject = "product"
+    session.load(path)
+    session.mapping = session.mapping.with_target("c1", "product.id").with_target("c2", None)
+    session.settings = Settings().with_rule(PRODUCT, match_key="id", action=Action.REPLACE)
+
+    with pytest.raises(SettingsError, match="nothing of them but their ID"):
+        session.preview()
+
+
 def test_the_sample_goes_into_its_price_list(workspace: Workspace) -> None:
     """Prices with a comma, one code twice, a row without a name, a column that no field takes."""
     session = loaded(workspace, SAMPLES / "products.xlsx")
