@@ -378,6 +378,7 @@ class ImportSession:
             limits=preferences.limits,
         )
 
+    @sources.kept_open()
     def load(
         self,
         path: str | Path,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import subprocess
 import tempfile
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from python_calamine import CalamineWorkbook
 
 from crmkit import sources, staging
 from crmkit.database import Database, in_memory
-from crmkit.errors import PasswordError, SourceError
+from crmkit.errors import CancelledError, PasswordError, SourceError
 from crmkit.limits import Limits
 from crmkit.sources import spreadsheet
 from crmkit.sql import sql
@@ -791,6 +793,119 @@ def test_a_workbook_that_takes_too_much_memory_is_not_called_damaged(
     )
 
     assert "memory_mb" == said["fault"]
+
+
+# --- one process ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[str]]:
+    """The processes that were started, as they go."""
+    processes: list[subprocess.Popen[str]] = []
+
+    class Noted(subprocess.Popen):  # type: ignore[type-arg]
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            processes.append(self)
+
+    monkeypatch.setattr(subprocess, "Popen", Noted)
+    return processes
+
+
+def two_sheets(path: Path, *, small: int = 1) -> Path:
+    """A workbook with a smaller sheet beside a larger one."""
+
+    def add(sheet: Worksheet) -> None:
+        other = sheet.parent.create_sheet("Small")
+        other.append(["Name"])
+        for number in range(small):
+            other.append([f"Quirina Invented {number} AS"])
+
+    return book(
+        path, ["Name", "City"], *[[f"Acme {n}", "Oslo"] for n in range(small + 49)], change=add
+    )
+
+
+def test_a_workbook_is_opened_once_to_be_looked_at_and_read(
+    tmp_path: Path, started: list[subprocess.Popen[str]]
+) -> None:
+    session = new_workspace(tmp_path).new_import()
+
+    staged = session.load(two_sheets(tmp_path / "x.xlsx"))
+
+    assert (50, ["Name", "City"]) == (staged.row_count, [c.header for c in staged.columns])
+    assert 1 == len(started)
+    assert started[0].returncode is not None
+
+
+def test_the_sheet_that_is_not_the_largest_is_read_right(
+    tmp_path: Path, started: list[subprocess.Popen[str]]
+) -> None:
+    session = new_workspace(tmp_path).new_import()
+
+    staged = session.load(two_sheets(tmp_path / "x.xlsx"), sheet="Small")
+
+    assert (1, ["Name"]) == (staged.row_count, [c.header for c in staged.columns])
+    assert 1 == len(started)
+
+
+def test_a_protected_workbook_is_deciphered_once(
+    tmp_path: Path, started: list[subprocess.Popen[str]]
+) -> None:
+    path = protect(two_sheets(tmp_path / "x.xlsx"), "secret")
+    session = new_workspace(tmp_path).new_import()
+
+    for sheet, count in ((None, 50), ("Small", 1)):
+        assert count == session.load(path, sheet=sheet, password="secret").row_count
+
+    assert 2 == len(started)
+
+
+def test_a_file_that_is_changed_between_two_loads_is_read_anew(tmp_path: Path) -> None:
+    session = new_workspace(tmp_path).new_import()
+    path = tmp_path / "x.xlsx"
+
+    for count in (3, 5):
+        book(path, ["Name"], *[[f"Acme {n}"] for n in range(count)])
+        assert count == session.load(path).row_count
+
+
+def test_no_process_stays_after_a_load_that_was_stopped(
+    tmp_path: Path, started: list[subprocess.Popen[str]]
+) -> None:
+    session = new_workspace(tmp_path).new_import()
+
+    def stop(fraction: float, text: str) -> None:
+        del fraction, text
+        session.cancel()
+
+    with pytest.raises(CancelledError):
+        session.load(two_sheets(tmp_path / "x.xlsx"), progress=stop)
+
+    assert 1 == len(started)
+    assert started[0].returncode is not None
+
+
+def test_what_was_read_before_does_not_count_for_the_memory(
+    tmp_path: Path, started: list[subprocess.Popen[str]]
+) -> None:
+    """Too little memory is a fault of the file only in a process that has nothing else in it."""
+    path = two_sheets(tmp_path / "x.xlsx", small=20_000)
+    little = Limits(memory_mb=1)
+    with spreadsheet.kept_open():
+        source = sources.inspect(path)
+        layout = sources.detect_layout(source, "Small")
+
+        with pytest.raises(SourceError, match="too large"):
+            spreadsheet.write_text(
+                replace(source, limits=little), layout, tmp_path / "rows.csv", silent
+            )
+        said = spreadsheet.write_text(source, layout, tmp_path / "rows.csv", silent)
+
+    assert ("Name",) == said.headers
+    # The one that looked, one without its memory, one that reads cell by cell; and the one after.
+    assert 4 == len(started)
+    assert all(process.returncode is not None for process in started)
 
 
 def seeds() -> list[tuple[str, bytes]]:

@@ -25,6 +25,7 @@ from crmkit.sources import (
 from crmkit.sources.erp_workbook import as_erp_workbook
 from crmkit.sources.layout import find_header_row, find_header_rows
 from crmkit.sources.model import Landed, Layout, NumberedRow, Sheet, Source, SourceKind
+from crmkit.sources.spreadsheet import kept_open
 
 __all__ = [
     "WITHOUT_HEADERS",
@@ -39,6 +40,7 @@ __all__ = [
     "detect_layout",
     "first_rows",
     "inspect",
+    "kept_open",
     "unpacked",
 ]
 

@@ -14,7 +14,8 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -224,68 +225,116 @@ def _run(path: Path, limits: Limits, report: Any, **task: Any) -> Any:
     )
 
 
+_children: ContextVar[dict[Path, _Child] | None] = ContextVar("children", default=None)
+
+
+@contextmanager
+def kept_open() -> Iterator[None]:
+    """What is looked at and then read in this block is opened once: its child stays in between."""
+    children: dict[Path, _Child] = {}
+    before = _children.set(children)
+    try:
+        yield
+    finally:
+        _children.reset(before)
+        for child in children.values():
+            child.end()
+
+
 def last_message(path: Path, limits: Limits, report: Any, task: dict[str, Any]) -> dict[str, Any]:
     """The result or fault of a child; the limit that it broke when it died or took too long."""
-    whole = {"path": str(path), "limits": asdict(limits), **task}
-    deadline = time.monotonic() + limits.seconds
-    with tempfile.TemporaryFile() as errors:
-        child = subprocess.Popen(  # noqa: S603 - our own file, with our own argument
+    children = _children.get()
+    if children is None:
+        with kept_open():
+            return last_message(path, limits, report, task)
+    known = children.get(path)
+    child = children[path] = known or _Child()
+    stays = False
+    try:
+        message = child.ask(path, limits, report, task)
+        # What has been written is in no memory twice.
+        stays = "result" in message and not task.get("target")
+    finally:
+        if not stays:
+            children.pop(path).end()
+    if known is not None and message.get("fault") == "memory_mb":
+        # What it had in its memory from before must not count.
+        return last_message(path, limits, report, task)
+    return message
+
+
+class _Child:
+    """A process that reads a file. It does one task after another, and ends when this process does."""
+
+    def __init__(self) -> None:
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `end`
+        self._process = subprocess.Popen(  # noqa: S603 - our own file, with our own argument
             [sys.executable, "-I", "-c", _START, str(_ROOT)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=errors,
+            stderr=self._errors,
             text=True,
             encoding="utf-8",
         )
-        try:
-            # By a pipe and not as an argument: other programs can see those, and there is a password.
-            assert child.stdin is not None
-            with suppress(BrokenPipeError), child.stdin:
-                child.stdin.write(json.dumps(whole))
-            report(0.0)
-            for line in _lines(child, deadline):
-                # An empty line is a moment of waiting: the time to see whether the user cancelled.
-                message = json.loads(line) if line else {}
-                if "result" in message or "fault" in message:
-                    return dict(message)
-                report(message.get("progress", 0.0))
-        finally:
-            child.kill()
-            child.wait()
-            assert child.stdout is not None
-            child.stdout.close()
-        errors.seek(0)
-        log.info("reading %s ended with %s: %s", path.name, child.returncode, errors.read(2000))
-    late = time.monotonic() >= deadline or child.returncode == _OUT_OF_TIME
-    return {"fault": "seconds" if late else "memory_mb"}
+        self._said: queue.Queue[str | None] = queue.Queue()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
 
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self._said.put(line)
+        self._said.put(None)
 
-def _lines(child: subprocess.Popen[str], deadline: float) -> Iterator[str]:
-    """What a child says, line by line, until it ends or the time is up; empty ones in between."""
-    said: queue.Queue[str | None] = queue.Queue()
-    out = child.stdout
-    assert out is not None
+    def ask(self, path: Path, limits: Limits, report: Any, task: dict[str, Any]) -> dict[str, Any]:
+        """The result or fault of a task; the limit that it broke when it died or took too long."""
+        deadline = time.monotonic() + limits.seconds
+        # By a pipe and not as an argument: other programs can see those, and there is a password.
+        assert self._process.stdin is not None
+        with suppress(OSError):
+            whole = {"path": str(path), "limits": asdict(limits), **task}
+            self._process.stdin.write(json.dumps(whole) + "\n")
+            self._process.stdin.flush()
+        report(0.0)
+        for line in self._lines(deadline):
+            # An empty line is a moment of waiting: the time to see whether the user cancelled.
+            message = json.loads(line) if line else {}
+            if "result" in message or "fault" in message:
+                return dict(message)
+            report(message.get("progress", 0.0))
+        self._kill()
+        self._errors.seek(0)
+        code = self._process.returncode
+        log.info("reading %s ended with %s: %s", path.name, code, self._errors.read(2000))
+        late = time.monotonic() >= deadline or code == _OUT_OF_TIME
+        return {"fault": "seconds" if late else "memory_mb"}
 
-    def listen() -> None:
-        for line in out:
-            said.put(line)
-        said.put(None)
-
-    listener = threading.Thread(target=listen, daemon=True)
-    listener.start()
-    try:
+    def _lines(self, deadline: float) -> Iterator[str]:
+        """What it says, line by line, until it ends or the time is up; empty ones in between."""
         while time.monotonic() < deadline:
             try:
-                line = said.get(timeout=0.2)
+                line = self._said.get(timeout=0.2)
             except queue.Empty:
                 yield ""
                 continue
             if line is None:
                 return
             yield line
-    finally:
-        child.kill()
-        listener.join()
+
+    def _kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def end(self) -> None:
+        """Let it go, whatever it is doing."""
+        self._kill()
+        self._listener.join()
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
+            # What it did not read any more is not missed.
+            with suppress(OSError):
+                pipe.close()
+        self._errors.close()
 
 
 def _is_zip(path: Path) -> bool:

@@ -98,12 +98,12 @@ def open_pages(task: Task, content: bytes | None) -> Iterator[Page]:
         for metadata in book.sheets_metadata:
             if metadata.typ is not SheetTypeEnum.WorkSheet or task.sheet not in ("", metadata.name):
                 continue
-            sheet = book.get_sheet_by_name(metadata.name)
             yield CalaminePage(
                 metadata.name,
                 metadata.visible is SheetVisibleEnum.Visible,
-                sheet=sheet,
-                merges=sheet.merged_cell_ranges or merges.get(metadata.name, []),
+                # In no variable here: a large sheet would stay in memory beside the next one.
+                sheet=book.get_sheet_by_name(metadata.name),
+                merges=merges.get(metadata.name, []),
             )
 
 
@@ -125,18 +125,19 @@ class CalaminePage:
         left = self.first_column
         self.merges: tuple[Merge, ...] = tuple(
             (top + 1, first - left, bottom + 1, min(last - left, self.width - 1))
-            for (top, first), (bottom, last) in merges
+            for (top, first), (bottom, last) in sheet.merged_cell_ranges or merges
             # Beside the cells with content, merged cells are only lines around nothing.
             if left <= first < left + self.width
         )
 
     def rows(self) -> Rows:
-        for offset, row in enumerate(self._sheet.to_python(skip_empty_area=True)):
-            yield self._top + offset + 1, row
+        # It gives the rows above the first cell, too. All rows at once would take more memory than
+        # the sheet.
+        below = itertools.islice(self._sheet.iter_rows(), self._top, None)
+        yield from enumerate(below, start=self._top + 1)
 
     def first_rows(self) -> Rows:
-        for offset, row in enumerate(self._sheet.to_python(nrows=FIRST_ROWS)):
-            yield self._top + offset + 1, row
+        yield from itertools.islice(self.rows(), FIRST_ROWS)
 
 
 @dataclass

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import errno
 import json
+import math
 import sys
 import zipfile
 import zlib
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,12 +41,30 @@ _SHOWN_MERGES: Final = 500
 
 
 def main() -> None:
-    """Do the task that comes in by the standard input."""
-    asked = json.loads(sys.stdin.read())
-    task = Task(**{**asked, "limits": Limits(**asked["limits"])})
+    """Do the tasks that come in by the standard input, all on one file, until it ends."""
+    kept = _Kept()
+    for line in sys.stdin:
+        asked = json.loads(line)
+        _do(Task(**{**asked, "limits": Limits(**asked["limits"])}), kept)
+
+
+@dataclass
+class _Kept:
+    """What the first task on a workbook leaves for the second.
+
+    Attributes:
+        content: What had to be deciphered.
+        page: The largest sheet, which is probably the one to be written.
+    """
+
+    content: bytes | None = None
+    page: Page | None = None
+
+
+def _do(task: Task, kept: _Kept) -> None:
     _limit(task)
     try:
-        say(result=_done(task))
+        say(result=_done(task, kept))
     except FaultError as fault:
         say(fault=fault.fault, detail=str(fault))
     except PasswordError:
@@ -66,15 +86,16 @@ def main() -> None:
         say(fault="damaged", detail=f"{type(error).__name__}: {error}")
 
 
-def _done(task: Task) -> dict[str, Any]:
+def _done(task: Task, kept: _Kept) -> dict[str, Any]:
     if task.kind == "business":
         return business_xml.write(task) if task.target else business_xml.inspect(task)
     if task.kind == "cards":
         return business_xml.write_cards(task)
     if task.kind == "outlook":
         return outlook_data.write(task)
-    content = books.deciphered(task) if task.kind == "workbook" else None
-    return _write(task, content) if task.target else _inspect(task, content)
+    if task.kind == "workbook" and kept.page is None:
+        kept.content = books.deciphered(task)
+    return _write(task, kept) if task.target else _inspect(task, kept)
 
 
 def _pages(task: Task, content: bytes | None) -> Iterator[Page]:
@@ -83,27 +104,34 @@ def _pages(task: Task, content: bytes | None) -> Iterator[Page]:
     return markup.open_pages(task)
 
 
-def _inspect(task: Task, content: bytes | None) -> dict[str, Any]:
-    pages = [
-        {
-            "name": page.name,
-            "visible": page.visible,
-            "rows": page.height,
-            "columns": page.width,
-            "merges": page.merges[:_SHOWN_MERGES],
-            "first_rows": [
-                (number, _cut([values.text(value) for value in row]))
-                for number, row in page.first_rows()
-            ],
-        }
-        for page in _pages(task, content)
-    ]
-    return {"pages": pages, "format": _format(task, content), "deciphered": content is not None}
+def _inspect(task: Task, kept: _Kept) -> dict[str, Any]:
+    pages = []
+    for page in _pages(task, kept.content):
+        first_rows = [(number, _cut(values.texts(row))) for number, row in page.first_rows()]
+        pages.append(
+            {
+                "name": page.name,
+                "visible": page.visible,
+                "rows": page.height,
+                "columns": page.width,
+                "merges": page.merges[:_SHOWN_MERGES],
+                "first_rows": first_rows,
+            }
+        )
+        if kept.page is None or page.height * page.width > kept.page.height * kept.page.width:
+            kept.page = page
+        del page  # or it would be in memory beside the next one
+    deciphered = kept.content is not None
+    return {"pages": pages, "format": _format(task, kept.content), "deciphered": deciphered}
 
 
-def _write(task: Task, content: bytes | None) -> dict[str, Any]:
-    page = next(page for page in _pages(task, content) if page.name == task.sheet)
-    second = formats.second_opinion(task, content)
+def _write(task: Task, kept: _Kept) -> dict[str, Any]:
+    if kept.page is None or kept.page.name != task.sheet:
+        # Two large sheets are never in memory beside each other.
+        kept.page = None
+        kept.page = next(page for page in _pages(task, kept.content) if page.name == task.sheet)
+    page = kept.page
+    second = formats.second_opinion(task, kept.content)
     headers: deque[tuple[int, list[str]]] = deque(maxlen=max(task.header_rows, 1))
     columns = list(range(page.width))
     if page.width > _WIDE:
@@ -111,23 +139,23 @@ def _write(task: Task, content: bytes | None) -> dict[str, Any]:
     if len(columns) > task.limits.columns:
         raise FaultError("columns", f"{len(columns):,}")
     check_cells(task, page.height * len(columns))
-    filled: set[int] = set()
+    empty = set(range(page.width))
     blank = 0
     with Path(task.target).open("w", encoding="utf-8", newline="") as file:
         write_row = csv.writer(file, quoting=csv.QUOTE_ALL, lineterminator="\n").writerow
         for done, (number, row) in enumerate(page.rows()):
             if done % _EVERY == 0:
                 say(progress=done / max(page.height, 1))
-            cells = [values.text(value) for value in row]
+            cells = values.texts(row)
             second.correct(number, cells, row, page.first_column)
             if number <= task.header_row:
                 headers.append((number, cells))
                 continue
-            found = [column for column, cell in enumerate(cells) if cell and not cell.isspace()]
-            if not found:
+            if not any(_filled(cells)):
                 blank += 1
                 continue
-            filled.update(found)
+            if empty:
+                empty -= {column for column, filled in enumerate(_filled(cells)) if filled}
             if len(columns) != len(cells):
                 cells = [cells[column] if column < len(cells) else "" for column in columns]
             write_row([number, *cells])
@@ -138,7 +166,7 @@ def _write(task: Task, content: bytes | None) -> dict[str, Any]:
         "merges": [merge for merge in page.merges if first <= merge[0] <= task.header_row],
         "merged_below": sum(merge[0] > task.header_row for merge in page.merges),
         "columns": columns,
-        "filled": sorted(filled),
+        "filled": sorted({*range(page.width)} - empty),
         "first_column": page.first_column,
         "blank": blank,
         "errors": second.errors,
@@ -160,6 +188,10 @@ def _format(task: Task, content: bytes | None) -> str:
         if "xl/vbaProject.bin" in names:
             return "Excel workbook with macros (xlsm)"
     return "OpenDocument spreadsheet" if "content.xml" in names else "Excel workbook"
+
+
+def _filled(cells: list[str]) -> Iterator[bool]:
+    return (cell != "" and not cell.isspace() for cell in cells)
 
 
 def _filled_columns(rows: Rows) -> set[int]:
@@ -186,7 +218,10 @@ def _limit(task: Task) -> None:
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     with suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+        # Each task has its own; what went before is not taken from it.
+        used = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
+        _, most = resource.getrlimit(resource.RLIMIT_CPU)
+        resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(used) + seconds, most))
     with suppress(ValueError, OSError):
         # An abort is expected here; it must not leave a copy of the memory on the disk.
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -11,6 +11,8 @@ from typing import Any, Final
 
 _QUOTED: Final = re.compile(r'"([^"]*)"|\\(.)|_.|\*.|\[[^\]]*\]')
 _DAY: Final = re.compile("[yd]|mmm", re.IGNORECASE)
+_RETURN: Final = "_x000D_"
+"""How workbooks write the first half of a line break of Windows."""
 _LAST_DAY: Final = 2_956_000
 """Some years before the end of 9999, whichever day the count begins with."""
 _PLACES: Final = re.compile(r"[0 \-/()+]+")
@@ -84,10 +86,17 @@ def day(serial: int, *, since_1904: bool) -> str | None:
     return (first + timedelta(days=serial)).isoformat()
 
 
+def texts(row: list[Any]) -> list[str]:
+    """A row's cells as text. Most are: those are not asked what they are, which takes longer."""
+    return [
+        value if value.__class__ is str and _RETURN not in value else text(value) for value in row
+    ]
+
+
 def text(value: Any) -> str:
     """A cell as text: whole numbers without .0, dates as ISO."""
     if isinstance(value, str):
-        return value.replace("_x000D_", "") if "_x000D_" in value else value
+        return value.replace(_RETURN, "")
     if value is None:
         return ""
     if isinstance(value, bool):
