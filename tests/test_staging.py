@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import threading
 import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from crmkit import sources, staging
 from crmkit.database import Database
 from crmkit.errors import CancelledError, SourceError
 from crmkit.limits import Limits
-from crmkit.sources import Layout, spreadsheet
+from crmkit.sources import Layout, SourceKind, spreadsheet
 from crmkit.sources.delimited import count_records, find_delimiter, has_quoted_cells
 from crmkit.sql import sql
 from tests.crm_kit import silent
@@ -357,6 +359,76 @@ def test_what_is_no_table_is_refused(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(SourceError) as raised:
         sources.inspect(text(tmp_path / "x.csv", content))
     assert raised.value.mend
+
+
+_MAIL = b"From: Ola <ola@example.com>\r\nTo: x@example.com\r\nSubject: hi\r\n\r\nHello, you\r\n"
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(2_000)
+
+
+def zip_of(**parts: str) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name, text in parts.items():
+            archive.writestr(name, text)
+    return content.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "mend"),
+    [
+        (zip_of(**{"[Content_Types].xml": "", "word/document.xml": ""}), "a Word document", "xlsx"),
+        (
+            zip_of(**{"[Content_Types].xml": "", "ppt/presentation.xml": ""}),
+            "a PowerPoint presentation",
+            "xlsx",
+        ),
+        (
+            zip_of(mimetype="application/vnd.oasis.opendocument.text", **{"content.xml": "<a/>"}),
+            "an OpenDocument text",
+            "xlsx",
+        ),
+        (zip_of(**{"Index/Document.iwa": "x"}), "an Apple Numbers", "Export To > Excel"),
+        (_OLE + "WordDocument".encode("utf-16-le") + bytes(500), "a Word document", "xlsx"),
+        (
+            _OLE + "__properties_version1.0".encode("utf-16-le") + bytes(500),
+            "an Outlook message",
+            "contacts from Outlook",
+        ),
+        (b"\x00\x01\x00\x00Standard ACE DB\x00" + bytes(500), "an Access database", "Access"),
+        (
+            b"\x03\x79\x0c\x1f\x01\0\0\0\x41\0\x20\0" + bytes(20) + b"NAME" + bytes(28) + b"\r",
+            "a dBase file",
+            "LibreOffice",
+        ),
+        (_MAIL, "an e-mail", "attached"),
+        (b"From ola@example.com Mon Jan  1 00:00:00 2026\n" + _MAIL, "an e-mail", "attached"),
+        (b"Received: from a by b\n" + _MAIL, "an e-mail", "attached"),
+    ],
+)
+def test_documents_of_other_programs_are_called_what_they_are(
+    tmp_path: Path, content: bytes, kind: str, mend: str
+) -> None:
+    path = text(tmp_path / "x.xlsx", content)
+
+    with pytest.raises(SourceError, match=f"This file is {kind}") as raised:
+        sources.inspect(path)
+
+    assert (path.name, True) == (raised.value.where, mend in raised.value.mend)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"From: ,To: ,Subject: \nOla,Kari,hi\n",
+        b"From: Oslo,To\nBergen,Voss\n",
+        b"0,1,2\n3,4,5\n",
+        b"Date: 1.1.2026;Report\nName;City\nAcme;Oslo\n",
+    ],
+)
+def test_a_table_that_looks_like_one_of_them_at_first_is_read(
+    tmp_path: Path, content: bytes
+) -> None:
+    assert sources.inspect(text(tmp_path / "x.csv", content)).kind is SourceKind.DELIMITED
 
 
 def test_a_sqlite_database_is_sent_to_where_it_can_be_read(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from crmkit.sources import (
     business_xml,
     delimited,
     google,
+    others,
     programs,
     spreadsheet,
 )
@@ -49,30 +50,6 @@ WITHOUT_HEADERS: Final = (*address_book.WITHOUT_HEADERS, SourceKind.XML)
 
 _WORKBOOKS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 """How a file begins that is a zip (xlsx, xlsb, ods) or an OLE container (xls, protected xlsx)."""
-
-_OTHERS: Final = {
-    b"%PDF": "a PDF document",
-    b"\x89PNG": "a picture",
-    b"\xff\xd8\xff": "a picture",
-    b"GIF8": "a picture",
-    b"\x1f\x8b": "a packed file (gzip)",
-    b"7z\xbc\xaf": "a packed file (7z)",
-    b"Rar!": "a packed file (rar)",
-    b"BZh": "a packed file (bzip2)",
-    b"\xfd7zXZ": "a packed file (xz)",
-    b"(\xb5/\xfd": "a packed file (zstd)",
-    b"{\\rtf": "a text document (RTF)",
-    b"BEGIN:VCALENDAR": "a calendar",
-    b"#FLAGGA": "a SIE file of bookkeeping, without customers or products",
-    b"MIME-Version:": "a web archive or an e-mail",
-    b"PAR1": "a Parquet file",
-    b"MZ": "a program",
-    b"\x7fELF": "a program",
-}
-"""How files begin that are no table of ours, and what they are called."""
-
-_SQLITE: Final = b"SQLite format 3"
-
 
 _NOTES: Final = re.compile(
     r"read ?me|^(notes?|info\w*|instruc\w*|help|about|legend\w*|explanation|guide|cover)$"
@@ -205,7 +182,7 @@ def _inspect_file(
         return found
     if business_xml.looks_like_xml(start):
         return business_xml.inspect(path, encoding=encoding, country=country, limits=limits)
-    _refuse_others(path, start)
+    others.refuse(path, start)
     suffix = path.suffix.lower()
     if suffix in (".vcf", ".vcard", ".json", ".jsonl", ".ldif") and path.stat().st_size:
         raise SourceError(
@@ -227,25 +204,6 @@ def _inspect_file(
         )
     note = "the file is text, although its name says workbook"
     return _named(replace(source, notes=(note, *source.notes)))
-
-
-def _refuse_others(path: Path, start: bytes) -> None:
-    """Raise when a file begins as something that is known and no table."""
-    bare = start.lstrip(b"\xef\xbb\xbf \t\r\n")
-    for signature, kind in _OTHERS.items():
-        if bare[: len(signature)].lower() == signature.lower():
-            raise SourceError(
-                f"This file is {kind}, which cannot be read as a table.",
-                where=path.name,
-                mend="Save or export the data as .xlsx or .csv and choose that file.",
-            )
-    if start.startswith(_SQLITE):
-        raise SourceError(
-            "This file is a SQLite database, which has many tables and is not read as one.",
-            where=path.name,
-            mend="Read it as an ERP: choose ERP database instead of File, and give its address as"
-            " sqlite:////folder/file.sqlite.",
-        )
 
 
 def _named(source: Source) -> Source:

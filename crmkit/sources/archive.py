@@ -18,6 +18,7 @@ from typing import Final
 from crmkit.errors import SourceError
 from crmkit.limits import Limits
 from crmkit.processes import temporary_folder
+from crmkit.sources import others
 
 _MOST_MEMBERS: Final = 100_000
 _CARDS: Final = (".vcf", ".vcard")
@@ -69,6 +70,7 @@ def members(path: Path) -> tuple[str, ...]:
         if len(names) > 1:
             sizes[f"{folder}/"] = sum(sizes.pop(name) for name in names)
     if not sizes:
+        others.refuse_document(path)
         raise SourceError(
             "There are no contacts in this zip.",
             where=path.name,

@@ -24,7 +24,7 @@ import crmkit
 from crmkit.errors import PasswordError, SourceError
 from crmkit.limits import LABELS, USUAL, Limits
 from crmkit.progress import Progress
-from crmkit.sources import encodings
+from crmkit.sources import encodings, others
 from crmkit.sources.layout import join_headers
 from crmkit.sources.model import Landed, Layout, NumberedRow, Sheet, Source, SourceKind
 
@@ -209,6 +209,7 @@ def _run(path: Path, limits: Limits, report: Any, **task: Any) -> Any:
             raise _password_error(path, fault)
         if fault == "damaged":
             log.info("%s: %s", path.name, message.get("detail"))
+            others.refuse_document(path)
             raise _damaged(path)
         if fault == "missing":
             raise SourceError(
