@@ -17,8 +17,15 @@ from crmkit.ui.widgets import Uploader
 from crmkit.ui.widgets.uploader import MEGABYTE
 
 _ENDINGS = (
-    *(".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".csv", ".txt", ".tsv", ".xml"),
-    *(".vcf", ".vcard", ".json", ".jsonl", ".ldif", ".zip", ".pst", ".ost"),
+    *(".xlsx", ".xlsm", ".xltx", ".xls", ".xlsb", ".ods", ".csv", ".txt", ".tsv", ".tab"),
+    *(".xml", ".xaf", ".htm", ".html", ".vcf", ".vcard", ".json", ".jsonl", ".ldif", ".zip"),
+    *(".pst", ".ost"),
+)
+"""Of the files that are offered in a folder. Whatever is uploaded or named is read by its content."""
+
+_READS = (
+    "Workbooks, CSV and other text, vCards, exports of Outlook, Google and LinkedIn, audit files and"
+    " invoices (XML), and a zip of them"
 )
 
 UPLOAD_LIMIT = 2000 * MEGABYTE
@@ -72,7 +79,7 @@ class FileOrigin(Origin):
             uploader = Uploader(
                 session.upload_folder,
                 on_file=self.read,
-                accept=_ENDINGS,
+                hint=_READS,
                 limit_bytes=upload_limit(),
                 handler=self.desk.handler,
             )

@@ -9,6 +9,7 @@ import getpass
 import os
 import re
 import signal
+import zipfile
 from pathlib import Path
 
 import openpyxl
@@ -194,7 +195,15 @@ def test_an_import_that_is_open_elsewhere_is_taken_over(
     here.close(run_before_unload=True)
 
 
-def test_bad_files_get_a_message_and_a_good_one_is_uploaded_after_them(home: Page) -> None:
+def upload(page: Page, file: Path) -> None:
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Choose a file").click()
+    chooser.value.set_files(file)
+
+
+def test_bad_files_get_a_message_and_a_good_one_is_uploaded_after_them(
+    home: Page, tmp_path: Path
+) -> None:
     page = home
     page.get_by_role("button", name="New import").click()
 
@@ -210,9 +219,19 @@ def test_bad_files_get_a_message_and_a_good_one_is_uploaded_after_them(home: Pag
     page.get_by_role("button", name="Open", exact=True).click()
     expect(page.get_by_text("This file cannot be opened from here.")).to_be_visible()
 
-    with page.expect_file_chooser() as chooser:
-        page.get_by_role("button", name="Choose a file").click()
-    chooser.value.set_files(SAMPLES / "header-on-row-6.xlsx")
+    # What counts is the content, whatever the name.
+    letter = tmp_path / "customers.docx"
+    with zipfile.ZipFile(letter, "w") as archive:
+        archive.writestr("[Content_Types].xml", "<Types/>")
+        archive.writestr("word/document.xml", "<document/>")
+    upload(page, letter)
+    expect(page.get_by_text("This file is a Word document")).to_be_visible()
+    table = tmp_path / "customers.export"
+    table.write_text("Company name;City\nQuirina Invented AS;Oslo\n", encoding="utf-8")
+    upload(page, table)
+    expect(page.get_by_text("customers.export: 1 row")).to_be_visible()
+
+    upload(page, SAMPLES / "header-on-row-6.xlsx")
     expect(page.get_by_text("header-on-row-6.xlsx: 7 rows")).to_be_visible()
     expect(page.get_by_role("cell", name="End of the list")).to_be_visible()
     expect(page.get_by_label("Header row:")).to_have_value("6")

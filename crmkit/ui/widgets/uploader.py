@@ -27,6 +27,7 @@ class Uploader(Component):
         accept: Endings that are let in, for instance ".xlsx"; empty for all.
         limit_bytes: The largest file that is let in.
         label: What is asked for.
+        hint: What can be read, in a few words; the endings when empty.
     """
 
     _esm = script("uploader")
@@ -34,6 +35,7 @@ class Uploader(Component):
     _accept: traitlets.List[str] = traitlets.List().tag(sync=True)
     _limit = traitlets.Int().tag(sync=True)
     _label = traitlets.Unicode().tag(sync=True)
+    _hint = traitlets.Unicode().tag(sync=True)
 
     def __init__(
         self,
@@ -43,6 +45,7 @@ class Uploader(Component):
         accept: Sequence[str] = (),
         limit_bytes: int = 1024 * MEGABYTE,
         label: str = "Drop a file here",
+        hint: str = "",
         handler: Handler | None = None,
     ) -> None:
         self.folder = folder
@@ -51,7 +54,11 @@ class Uploader(Component):
         self.limit_bytes = limit_bytes
         self._uploads: dict[str, Upload] = {}
         super().__init__(
-            handler=handler, _accept=list(self.accept), _limit=limit_bytes, _label=label
+            handler=handler,
+            _accept=list(self.accept),
+            _limit=limit_bytes,
+            _label=label,
+            _hint=hint or ", ".join(self.accept),
         )
 
     def close(self) -> None:

@@ -48,15 +48,16 @@ class UploadView {
       make("span", { class: "ck-up-icon" }, icon("upload")),
       make("div", { class: "ck-up-title" }, this.model.get("_label")),
       make("div", { class: "ck-up-pick" }, make("span", { class: "ck-muted" }, "or"), this.choose, this.input),
-      make("div", { class: "ck-muted ck-small" }, this.hint(accept)),
+      make("div", { class: "ck-muted ck-small" }, this.hint()),
     );
     host.classList.add("ck", "ck-up");
     host.append(this.zone, this.progress, this.status, this.alert);
   }
 
-  hint(accept) {
+  hint() {
+    const hint = this.model.get("_hint");
     const most = `up to ${COUNT.format(Math.floor(this.model.get("_limit") / MEGABYTE))} MB`;
-    return accept.length ? `${accept.join(", ")} · ${most}` : most;
+    return hint ? `${hint} · ${most}` : most;
   }
 
   onDrag(event, over) {
