@@ -6,14 +6,17 @@ import csv
 import logging
 import os
 import shutil
+import threading
 import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
+import psutil
 import pytest
 from typer.testing import CliRunner
 
+from crmkit import private
 from crmkit.cli import app
 from crmkit.crm import Preferences
 from crmkit.entities import PERSON
@@ -337,3 +340,17 @@ def test_no_file_holds_the_password_of_a_workbook(
         session.commit()
         session.export_held_back()
         assert [] == holding(workspace.path, password)
+
+
+def test_a_large_file_goes_at_once_and_its_space_soon_after(tmp_path: Path) -> None:
+    path = tmp_path / "large.duckdb"
+    with path.open("wb") as file:
+        file.truncate(100 << 20)  # without content, it takes no space
+
+    private.delete([path, tmp_path / "is not there"])
+
+    assert not path.exists()
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and not thread.daemon:
+            thread.join(timeout=30)
+    assert not [each for each in psutil.Process().open_files() if "large.duckdb" in each.path]
