@@ -523,7 +523,7 @@ def set_children(db: Database, matcher: Matcher, child: Child) -> None:
         sql(
             """
             insert into {after}
-            select said.record_no, match.id, said.slot, said.value as key, said.value,
+            select said.record_no, match.id, said.slot, said.value,
                 said.position + coalesce(ranks.rank, 0) as rank
             from set_value as said
             join {match} as match on match.record_no = said.record_no

@@ -515,7 +515,7 @@ def _compare_children(
         order = sql("position") if kind == "incoming" else sql("rank")
         rows = db.rows(
             sql(
-                "select slot, value from {t} where record_no = {n} order by slot, {order}, key",
+                "select slot, value from {t} where record_no = {n} order by slot, {order}, value",
                 t=name(f"{entity.id}_{child_id}_{kind}"),
                 n=record_no,
                 order=order,

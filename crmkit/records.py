@@ -648,7 +648,7 @@ def make_children(db: Database, matcher: Matcher, child: Child) -> None:
     known = sql(
         """
         union all
-        select incoming.record_no, match.id, incoming.slot, incoming.key, incoming.value,
+        select incoming.record_no, match.id, incoming.slot, incoming.value,
             incoming.position + coalesce(ranks.rank, 0)
         from {incoming} as incoming
         join {match} as match on match.record_no = incoming.record_no and match.decision = 'update'
@@ -666,7 +666,7 @@ def make_children(db: Database, matcher: Matcher, child: Child) -> None:
             """
             create or replace table {after} as
             select incoming.record_no, match.id as owner_id,
-                incoming.slot, incoming.key, incoming.value, incoming.position as rank
+                incoming.slot, incoming.value, incoming.position as rank
             from {incoming} as incoming
             join {match} as match on match.record_no = incoming.record_no and match.decision = 'new'
             {known}
