@@ -25,7 +25,7 @@ _ENDINGS = (
 
 _READS = (
     "Workbooks, CSV and other text, vCards, exports of Outlook, Google and LinkedIn, audit files and"
-    " invoices (XML), and a zip of them"
+    " invoices (XML), and contacts in a zip"
 )
 
 UPLOAD_LIMIT = 2000 * MEGABYTE
