@@ -849,7 +849,7 @@ def test_the_sheet_that_is_not_the_largest_is_read_right(
     assert 1 == len(started)
 
 
-def test_a_protected_workbook_is_deciphered_once(
+def test_a_protected_workbook_is_opened_once_too(
     tmp_path: Path, started: list[subprocess.Popen[str]]
 ) -> None:
     path = protect(two_sheets(tmp_path / "x.xlsx"), "secret")

@@ -45,7 +45,6 @@ _MAIL_LINES: Final = 3
 
 _DBASE: Final = b"\x03\x30\x31\x83\x8b\xf5"
 """The first byte of the files of dBase and FoxPro."""
-_DBASE_FILE: Final = "a dBase file"
 
 _PARTS: Final = {
     "word/document.xml": "a Word document",
@@ -75,7 +74,7 @@ _MENDS: Final = {
     "an Outlook message": "Export the contacts from Outlook as .csv, or save them as vCards (.vcf),"
     " and choose that file.",
     "an Access database": "Export its table from Access as an Excel workbook, and choose that file.",
-    _DBASE_FILE: "Open it in Excel or LibreOffice, save it as .xlsx, and choose that file.",
+    "a dBase file": "Open it in Excel or LibreOffice, save it as .xlsx, and choose that file.",
     "an e-mail": "Save what is attached to it, or export the contacts of the program it is from.",
 }
 _MEND: Final = "Save or export the data as .xlsx or .csv and choose that file."
@@ -106,7 +105,7 @@ def refuse(path: Path, start: bytes) -> None:
     if _MAIL.match(bare) and len(set(_MAIL_LINE.findall(bare))) >= _MAIL_LINES:
         raise _refusal(path, "an e-mail")
     if _is_dbase(start):
-        raise _refusal(path, _DBASE_FILE)
+        raise _refusal(path, "a dBase file")
 
 
 def refuse_document(path: Path) -> None:
