@@ -250,7 +250,12 @@ def delete(paths: Iterable[Path]) -> None:
 
 def _delete_large(path: Path) -> None:
     """Delete a file at once, and give its space back beside what comes next: that takes a second."""
-    handle = os.open(path, os.O_RDONLY)
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except PermissionError:
+        # Whoever may delete a file need not be one who may read it.
+        path.unlink()
+        return
     try:
         path.unlink()
     finally:

@@ -355,6 +355,33 @@ def test_a_large_file_goes_at_once_and_its_space_soon_after(tmp_path: Path) -> N
     assert [] == held
 
 
+def unreadable(path: Path) -> bool:
+    path.chmod(0)
+    try:
+        path.read_bytes()
+    except PermissionError:
+        return True
+    return False
+
+
+def test_a_large_file_that_cannot_be_read_is_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "large.duckdb"
+    with path.open("wb") as file:
+        file.truncate(100 << 20)
+    if not unreadable(path):
+        # The superuser reads every file: the system's refusal is put in its place.
+        def refuse(*_: object) -> int:
+            raise PermissionError
+
+        monkeypatch.setattr(os, "open", refuse)
+
+    private.delete([path])
+
+    assert not path.exists()
+
+
 def handles_on(path: Path) -> list[str]:
     """This process's handles on a file, deleted or not; only Linux tells them."""
     found = []
