@@ -127,6 +127,10 @@ class Database:
 
     def has_table(self, table: str, *, catalog: str = "") -> bool:
         """Whether a table or view of this name exists, in this file or an attached one."""
+        if self._in_transaction:
+            # A statement that fails would end it.
+            here = sql("{c}", c=catalog) if catalog else sql("current_catalog()")
+            return table in {row[0] for row in self.rows(_tables_sql(here))}
         # DuckDB's list of tables makes it read all its own views first, which takes as long as
         # opening a file, and is asked for at each step of an import.
         parts = (catalog, "main", table) if catalog else ("main", table)
@@ -204,8 +208,10 @@ class Database:
         try:
             try:
                 return self._run(text, values)
-            except RuntimeError:
+            except duckdb.InvalidInputException as error:
                 # Half of a character, as a browser can send it, is no text.
+                if "as UTF-8" not in str(error):
+                    raise
                 return self._run(
                     _whole(text), {key: _whole(value) for key, value in values.items()}
                 )
@@ -369,6 +375,7 @@ def ask(path: Path, alias: str, text: str) -> pd.DataFrame:
         database.run(sql("use {alias}", alias=name(alias)))
         _confine(database)
         try:
+            text.encode()  # half of a character is refused here, not mended
             return database.frame(Query((text,)))
         except (duckdb.Error, UnicodeError) as error:
             raise QueryError(
@@ -376,6 +383,14 @@ def ask(path: Path, alias: str, text: str) -> pd.DataFrame:
                 where=" ".join(text.split())[:80],
                 mend="It can read the tables of this file, with one select.",
             ) from error
+
+
+def _tables_sql(catalog: Query) -> Query:
+    return sql(
+        "select table_name from duckdb_tables() where database_name = {c}"
+        " union all select view_name from duckdb_views() where database_name = {c}",
+        c=catalog,
+    )
 
 
 def _whole(value: Any) -> Any:

@@ -34,7 +34,7 @@ _TEXT: Final = """
 """
 _NUMBERS: Final = """
     + - * / // % ** ^ @ abs round floor ceil ceiling trunc sign mod power pow sqrt greatest least
-    nullif ifnull
+    nullif ifnull if
 """
 _DATES: Final = """
     strptime try_strptime strftime date_part date_trunc year month day quarter week dayofweek isodow
@@ -43,24 +43,14 @@ _DATES: Final = """
 FUNCTIONS: Final = frozenset(f"{_TEXT} {_NUMBERS} {_DATES}".split())
 """Each gives the same for the same row, and reads nothing but its arguments."""
 
-_TYPES: Final = frozenset(
-    [
-        "VARCHAR",
-        "TINYINT",
-        "SMALLINT",
-        "INTEGER",
-        "BIGINT",
-        "HUGEINT",
-        "FLOAT",
-        "DOUBLE",
-        "DECIMAL",
-        "BOOLEAN",
-        "DATE",
-        "TIME",
-        "TIMESTAMP",
-        "INTERVAL",
-    ]
-)
+_NAMED: Final = """
+    varchar char bpchar text string tinyint int1 smallint int2 short integer int int4 signed bigint
+    int8 long hugeint int128 float real float4 double float8 decimal numeric dec boolean bool logical
+    date time timestamp datetime interval
+"""
+_TYPES: Final = frozenset(_NAMED.split())
+"""With all that DuckDB calls them; a tree has the name that was written."""
+
 _OPERATORS: Final = frozenset(
     [
         "OPERATOR_NOT",
@@ -193,8 +183,8 @@ class _Check:
             self._column(node)
         elif kind == "FUNCTION":
             self._function(node)
-        elif kind == "CAST" and node["cast_type"]["id"] not in _TYPES:
-            raise _error("", f"The type {node['cast_type']['id']} cannot be used here.")
+        elif kind == "CAST":
+            self._type(node["type_expr"])
         elif kind == "OPERATOR" and node["type"] not in _OPERATORS:
             raise _error("", f"“{node['type'].lower()}” cannot be used here.")
         for child in _children(node):
@@ -208,30 +198,47 @@ class _Check:
             raise _error("", f"There is no column “{'.'.join(parts)}”. Known are: {known}.")
         node["column_names"] = [column]
 
+    def _type(self, node: dict[str, Any]) -> None:
+        called = _called(node)
+        # What a type can have in parentheses: the digits of a decimal.
+        sizes = [child.get("class") for child in node["children"]]
+        if called not in _TYPES or any(size != "CONSTANT" for size in sizes):
+            raise _error("", f"The type {node['type_name']} cannot be used here.")
+
     def _function(self, node: dict[str, Any]) -> None:
-        called = node["function_name"].lower()
-        if called not in FUNCTIONS or node.get("schema") not in ("", "main"):
-            raise _error("", f"The function “{called}” cannot be used here.")
+        called = _called(node)
+        if called not in FUNCTIONS:
+            raise _error("", f"The function “{node['function_name']}” cannot be used here.")
         if (
             node.get("filter")
             or node.get("distinct")
             or (node.get("order_bys") or {}).get("orders")
             or node.get("export_state")
-            or node.get("catalog")
         ):
             raise _error("", f"“{called}” can only be used on one row.")
+        arguments = node["arguments"]
+        if any(argument["name"] for argument in arguments):
+            raise _error("", f"“{called}” takes its arguments by their place.")
         if called in ("lpad", "rpad"):
-            width = node["children"][1] if len(node["children"]) > 1 else {}
-            value = (width.get("value") or {}).get("value")
-            if not isinstance(value, int) or value > _WIDEST:
+            width = arguments[1]["expression"].get("literal", {}) if len(arguments) > 1 else {}
+            if width.get("kind") != "INTEGER" or int(width["text"]) > _WIDEST:
                 raise _error("", f"“{called}” needs a number up to {_WIDEST} as its length.")
+
+
+def _called(node: dict[str, Any]) -> str:
+    """The name of a function or type, in small letters; empty when it is not one of DuckDB's own."""
+    key = "function_name" if node["class"] == "FUNCTION" else "type_name"
+    called = str(node[key])
+    own = (("", "", [called]), ("", "main", ["main", called]))
+    said = (node["catalog"], node["schema"], node["qualified_name"]["path"])
+    return called.lower() if said in own else ""
 
 
 def _children(node: dict[str, Any]) -> list[dict[str, Any]]:
     """The expressions directly below a node, wherever the tree keeps them."""
     found: list[dict[str, Any]] = []
     waiting: list[Any] = [
-        value for key, value in node.items() if key not in ("cast_type", "value", "order_bys")
+        value for key, value in node.items() if key not in ("type_expr", "literal", "order_bys")
     ]
     while waiting:
         item = waiting.pop()
