@@ -338,7 +338,7 @@ def _insert_children(db: Database, entity: Entity, child: Child, batch: int, at:
         sql(
             """
             insert into {table} (id, {owner}, slot, rank, {field}, created_at, created_by_batch)
-            select {next} - 1 + row_number() over (order by owner_id, slot, rank),
+            select {next} + after.rowid,
                 after.owner_id, after.slot, after.rank, {value}, {at}, {batch}
             from {after} as after {lookup}
             """,
