@@ -19,7 +19,7 @@ from crmkit.entities import PERSON, Entity, FieldType, Form, Schema, Target
 from crmkit.errors import Level
 from crmkit.mapping import Mapping
 from crmkit.settings import Settings, UnknownItem
-from crmkit.sql import Query, join, name, sql
+from crmkit.sql import Query, join, name, names, sql
 
 _LONGEST_ITEM: Final = 239  # SuperOffice's length of a list item's name
 
@@ -47,6 +47,25 @@ class IssueCode(StrEnum):
 
 
 @dataclass(frozen=True)
+class Texts:
+    """What the texts of a column hold, so that nothing is looked for that is not there.
+
+    Attributes:
+        plain: None is `transforms.odd`.
+        blanks: Some may have blanks other than spaces.
+        longest: Bytes of the longest one; None when it is not known.
+    """
+
+    plain: bool = False
+    blanks: bool = True
+    longest: int | None = None
+
+
+ANYTHING: Final = Texts()
+"""Of texts at which nobody looked."""
+
+
+@dataclass(frozen=True)
 class Cell:
     """One source of values for a target: a column, a part of one, or a constant.
 
@@ -54,12 +73,14 @@ class Cell:
         column: Its name in the cells: the target's id, numbered where several columns fill it.
         raw: The cell's cleaned text, as SQL over the staged row.
         header: The column's id in the staged table, empty for a constant.
+        texts: What its texts hold.
     """
 
     target: Target
     column: str
     raw: Query
     header: str
+    texts: Texts = ANYTHING
 
 
 @dataclass(frozen=True)
@@ -90,18 +111,62 @@ class Cells:
         return found[0] if len(found) == 1 else sql("coalesce({c})", c=join(", ", found))
 
 
+def look(db: Database, mapping: Mapping) -> dict[str, Texts]:
+    """What the texts of the mapped columns hold: most files have nothing to trim and no errors."""
+    columns = [entry.column for entry in mapping.columns if entry.target is not None]
+    if not columns:
+        return {}
+    separator = "\x1f"
+    found = db.row(
+        sql(
+            "select bool_or({blanks}), {columns}"
+            " from (select *, concat_ws({separator}, {ids}) as texts from source)",
+            blanks=transforms.has_blanks(sql("texts")),
+            columns=join(
+                ", ",
+                (
+                    sql(
+                        "bool_or({odd}), max(strlen({c}))",
+                        odd=transforms.odd(name(column)),
+                        c=name(column),
+                    )
+                    for column in columns
+                ),
+            ),
+            separator=separator,
+            ids=names(columns),
+        )
+    )
+    blanks, *each = found
+    return {
+        column: Texts(plain=not odd, blanks=bool(blanks), longest=longest or 0)
+        for column, odd, longest in zip(columns, each[::2], each[1::2], strict=True)
+    }
+
+
 def make_cells(
-    mapping: Mapping, schema: Schema, settings: Settings, preferences: Preferences
+    mapping: Mapping,
+    schema: Schema,
+    settings: Settings,
+    preferences: Preferences,
+    texts: dict[str, Texts] | None = None,
 ) -> Cells:
-    """The cells of a mapping, in the order of the columns, constants last."""
+    """The cells of a mapping, in the order of the columns, constants last.
+
+    Args:
+        texts: What the columns hold, as far as it is known.
+    """
     cells: list[Cell] = []
     for entry in mapping.columns:
         if entry.target is not None:
-            raw = transforms.cleaned(name("staged", entry.column))
-            cells += _cells_of(schema.target(entry.target), raw, entry.column, cells, schema)
+            held = (texts or {}).get(entry.column, ANYTHING)
+            raw = transforms.cleaned(
+                name("staged", entry.column), plain=held.plain, blanks=held.blanks
+            )
+            cells += _cells_of(schema.target(entry.target), raw, entry.column, cells, schema, held)
     for constant in mapping.constants:
         raw = transforms.cleaned(sql("{value}", value=constant.value))
-        cells += _cells_of(schema.target(constant.target), raw, "", cells, schema)
+        cells += _cells_of(schema.target(constant.target), raw, "", cells, schema, ANYTHING)
     cells = _with_consent(cells, schema, settings, preferences)
     kept = tuple(cell for cell in cells if settings.imports(cell.target.entity))
     return Cells(kept, settings, preferences)
@@ -149,7 +214,7 @@ def _with_consent(
 
 
 def _cells_of(
-    target: Target, raw: Query, header: str, before: list[Cell], schema: Schema
+    target: Target, raw: Query, header: str, before: list[Cell], schema: Schema, texts: Texts
 ) -> list[Cell]:
     if target.field.composed:
         return [
@@ -159,7 +224,7 @@ def _cells_of(
         ]
     number = sum(cell.target.id == target.id for cell in before)
     column = f"{target.id}/{number + 1}" if number else target.id
-    return [Cell(target, column, raw, header)]
+    return [Cell(target, column, raw, header, texts)]
 
 
 def make_cell_table(db: Database, cells: Cells) -> None:
@@ -172,7 +237,9 @@ def make_cell_table(db: Database, cells: Cells) -> None:
     listed = [cell for cell in cells.cells if cell.target.field.type is FieldType.LIST]
     # What is wrong with a cell is asked once, for the mark and for the value.
     faults = {
-        cell.column: [fault.condition for fault in _faults(cell, cells)] for cell in cells.cells
+        cell.column: [fault.condition for fault in wrong]
+        for cell in cells.cells
+        if (wrong := _faults(cell, cells))
     }
     zeros = [
         lost for cell in cells.cells if (found := _lost_zeros(cell, cells)) for lost in found[:1]
@@ -257,6 +324,8 @@ def _value(cell: Cell, cells: Cells) -> Query:
         value = sql(
             "case when {lost} then {mended} else {v} end", lost=lost, mended=mended, v=value
         )
+    if not _faults(cell, cells):
+        return value
     unusable = name("raw", f"{cell.column}?")
     return sql("case when {unusable} then null else {v} end", unusable=unusable, v=value)
 
@@ -275,26 +344,29 @@ class _Fault:
 def _faults(cell: Cell, cells: Cells) -> list[_Fault]:
     """What makes a cell unusable."""
     text, field = name("raw", cell.column), cell.target.field
-    faults = [
-        _Fault(
-            IssueCode.ERROR_CELL,
-            Level.ERROR,
-            sql(
-                # A CASE, unlike an AND, looks at the list for the few that begin so.
-                "(case when starts_with({text}, '#') then list_contains({errors}, upper({text}))"
-                " else false end)",
-                text=text,
-                errors=transforms.ERROR_CELLS,
-            ),
-            sql(
-                "'The cell holds the error ' || {text} || ' of a formula. It is left empty.'",
-                text=text,
-            ),
-            sql("'Mend the formula in the file.'"),
+    faults = []
+    if not cell.texts.plain:
+        faults.append(
+            _Fault(
+                IssueCode.ERROR_CELL,
+                Level.ERROR,
+                sql(
+                    # A CASE, unlike an AND, looks at the list for the few that begin so.
+                    "(case when starts_with({text}, '#') then list_contains({errors}, upper({text}))"
+                    " else false end)",
+                    text=text,
+                    errors=transforms.ERROR_CELLS,
+                ),
+                sql(
+                    "'The cell holds the error ' || {text} || ' of a formula. It is left empty.'",
+                    text=text,
+                ),
+                sql("'Mend the formula in the file.'"),
+            )
         )
-    ]
     length = _LONGEST_ITEM if field.type is FieldType.LIST else field.length
-    if length is not None:
+    longest = cell.texts.longest
+    if length is not None and (longest is None or longest > length):
         faults.append(
             _Fault(
                 IssueCode.TOO_LONG,
@@ -439,7 +511,15 @@ def _lost_zeros(cell: Cell, cells: Cells) -> tuple[Query, Query] | None:
         )
         whole = sql("(case {iso} {lengths} end)", iso=iso, lengths=join(" ", lengths))
         return (
-            sql("({digits} and length({text}) < {whole})", digits=digits, text=text, whole=whole),
+            # The cheap questions first: they settle nearly all.
+            sql(
+                "(case when strlen({text}) < {longest} then {digits} and length({text}) < {whole}"
+                " else false end)",
+                longest=max(transforms.ZIP_LENGTHS.values()),
+                digits=digits,
+                text=text,
+                whole=whole,
+            ),
             sql("lpad({text}, {whole}, '0')", text=text, whole=whole),
         )
     child = cell.target.child
@@ -462,7 +542,7 @@ def _lost_zeros(cell: Cell, cells: Cells) -> tuple[Query, Query] | None:
     return (
         sql(
             # A CASE, unlike an AND, looks at the list for the few plain numbers only.
-            "(case when {digits} and not starts_with({text}, '0') then {national} else false end)",
+            "(case when {text} between '1' and ':' then {digits} and {national} else false end)",
             digits=digits,
             text=text,
             national=national,
@@ -625,8 +705,8 @@ def make_issues(db: Database, cells: Cells) -> None:
     suspects = db.value(sql("select count(*) from suspect"))
     unknown = {row[0] for row in db.rows(sql("select distinct list from list_value where unknown"))}
     for cell in cells.cells:
-        if suspects:
-            db.run(_cell_issues_sql(cell, cells))
+        if suspects and (noted := _noted(cell, cells)):
+            db.run(_cell_issues_sql(cell, cells, noted))
         if cell.target.field.list in unknown:
             db.run(_unknown_items_sql(cell, cells))
 
@@ -680,8 +760,7 @@ def _noted(cell: Cell, cells: Cells) -> list[_Fault]:
     return faults
 
 
-def _cell_issues_sql(cell: Cell, cells: Cells) -> Query:
-    faults = _noted(cell, cells)
+def _cell_issues_sql(cell: Cell, cells: Cells, faults: list[_Fault]) -> Query:
     return sql(
         """
         insert into issue

@@ -33,6 +33,7 @@ from crmkit.errors import Level
 from crmkit.incoming import (
     Cells,
     IssueCode,
+    look,
     make_cell_table,
     make_cells,
     make_issues,
@@ -179,6 +180,7 @@ def make_plan(
     plan = outline(cells, mapping, schema, revision=crm.revision(db))
     progress(0.0, "Reading the cells")
     make_source(db, mapping, preferences.country)
+    cells = make_cells(mapping, schema, settings, preferences, look(db, mapping))
     transforms.make_dialling(db)
     make_number_signs(db, cells)
     make_list_values(db, cells)

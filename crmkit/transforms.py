@@ -200,25 +200,45 @@ def currency_clash(cell: Query, currency: Query) -> Query:
     )
 
 
-def cleaned(cell: Query) -> Query:
-    """A cell without surrounding spaces (no-break ones too); null when nothing is left."""
+def cleaned(cell: Query, *, plain: bool = False, blanks: bool = True) -> Query:
+    """A cell without surrounding spaces (no-break ones too); null when nothing is left.
+
+    Args:
+        plain: No such cell is `odd`.
+        blanks: Whether cells may have blanks other than spaces.
+    """
     # Trimming costs ten times as much as seeing that there is nothing to trim, and so does a pattern.
-    begins = sql(
-        "{cell} < '!' or ({cell} >= {first} and ({high}))",
-        cell=cell,
-        first=min(_HIGH_SPACES),
-        high=join(
-            " or ",
-            (sql("starts_with({cell}, {space})", cell=cell, space=s) for s in _HIGH_SPACES),
-        ),
-    )
-    ends = [sql("ends_with({cell}, {space})", cell=cell, space=space) for space in _SPACES]
+    edges = [] if plain else [sql("{cell} < '!' or ends_with({cell}, ' ')", cell=cell)]
+    if blanks:
+        high = (sql("starts_with({cell}, {space})", cell=cell, space=s) for s in _HIGH_SPACES)
+        edges.append(
+            sql(
+                "({cell} >= {first} and ({high}))",
+                cell=cell,
+                first=min(_HIGH_SPACES),
+                high=join(" or ", high),
+            )
+        )
+        edges += [sql("ends_with({cell}, {space})", cell=cell, space=s) for s in _SPACES[1:]]
+    if not edges:
+        return sql("nullif({cell}, '')", cell=cell)
     return sql(
         "nullif(case when {edges} then trim({cell}, {spaces}) else {cell} end, '')",
         cell=cell,
-        edges=join(" or ", (begins, *ends)),
+        edges=join(" or ", edges),
         spaces=_SPACES,
     )
+
+
+def odd(cell: Query) -> Query:
+    """Whether a cell may have to be trimmed or be an error: it begins before `$`, or ends with a space."""
+    return sql("({cell} < '$' or ends_with({cell}, ' '))", cell=cell)
+
+
+def has_blanks(text: Query) -> Query:
+    """Whether a text has a blank other than a space, anywhere."""
+    blanks = (sql("contains({text}, {blank})", text=text, blank=blank) for blank in _SPACES[1:])
+    return sql("({blanks})", blanks=join(" or ", blanks))
 
 
 def reading(cell: Query, field: Field, sign: Query | None = None) -> Query:
