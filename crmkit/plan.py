@@ -51,6 +51,7 @@ from crmkit.matching import (
 )
 from crmkit.progress import Progress
 from crmkit.records import (
+    Said,
     Shape,
     by_hand,
     children,
@@ -58,6 +59,7 @@ from crmkit.records import (
     make_before,
     make_children,
     make_incoming,
+    make_said,
     make_shape,
     report_differences,
     report_opt_outs,
@@ -220,9 +222,10 @@ def _plan_entity(db: Database, plan: Plan, matcher: Matcher, progress: Progress)
         progress(0.0, f"Bringing the rows of the same {many} together")
         group_roots(db, matcher, plan.matchers.get(entity.named_after))
         progress(0.3, f"Looking the {many} up")
-    edits = _decide(db, matcher, plan)
+    said = make_said(db, matcher)
+    edits = _decide(db, matcher, plan, said)
     progress(0.6, f"Working out the {many}")
-    _work_out(db, matcher, plan, edits)
+    _work_out(db, matcher, plan, edits, said)
 
 
 def outline(cells: Cells, mapping: Mapping, schema: Schema, *, revision: int) -> Plan:
@@ -273,20 +276,20 @@ def _balance(db: Database, entity: Entity, rows: int) -> Balance:
     )
 
 
-def _work_out(db: Database, matcher: Matcher, plan: Plan, edits: Sequence[str]) -> None:
+def _work_out(db: Database, matcher: Matcher, plan: Plan, edits: Sequence[str], said: Said) -> None:
     shape = plan.shapes[matcher.entity.id]
-    report_differences(db, matcher, shape)
+    report_differences(db, matcher, shape, said)
     make_before(db, matcher, shape)
     report_opt_outs(db, matcher, shape)
     make_after(db, matcher, shape, edits)
     if any(f.id == "country" for f in matcher.entity.fields) and not matcher.entity.parent:
         _make_country(db, matcher, shape)
     for child in children(matcher):
-        make_children(db, matcher, child)
+        make_children(db, matcher, child, said)
     _make_records(db, matcher)
     # What the records were found by is not asked for again, and memory is.
-    for done in ("hit", "group"):
-        db.run(sql("drop table {t}", t=matcher.table(done)))
+    for done in ("hit", "group", "said"):
+        db.run(sql("drop table if exists {t}", t=matcher.table(done)))
 
 
 def _make_problem_rows(db: Database, plan: Plan) -> None:
@@ -308,7 +311,7 @@ def _make_problem_rows(db: Database, plan: Plan) -> None:
     )
 
 
-def _decide(db: Database, matcher: Matcher, plan: Plan) -> tuple[str, ...]:
+def _decide(db: Database, matcher: Matcher, plan: Plan, said: Said) -> tuple[str, ...]:
     """Make `<entity>_match`: for each incoming record its decision, the reason, and its id.
 
     Returns:
@@ -319,7 +322,7 @@ def _decide(db: Database, matcher: Matcher, plan: Plan) -> tuple[str, ...]:
     edits = make_edits(db, matcher, {c.id: c.field for c in shape.columns if c.field is not None})
     find(db, matcher)
     apply_matches(db, matcher)
-    make_incoming(db, matcher, shape)
+    make_incoming(db, matcher, shape, said)
     parent = matcher.entity.parent
     # To bring only the few here that lack something is half the work of bringing all.
     incoming = matcher.table("incoming")

@@ -110,67 +110,138 @@ def by_hand(matcher: Matcher, shape: Shape) -> dict[str, Field]:
     return single | {c.target.id: c.target.field for c in cells if c.target.multiple}
 
 
-def make_incoming(db: Database, matcher: Matcher, shape: Shape) -> None:
-    """Make `<entity>_incoming`. Where the rows of one record differ, the first filled cell counts."""
-    filled = [column for column in shape.columns if column.cell is not None]
-    cells = [column.cell for column in filled if column.cell is not None]
-    blank = [
-        sql("cast(null as {type}) as {column}", type=_type(column), column=name(column.id))
-        for column in shape.columns
-        if column.cell is None
-    ]
-    source = cells_sql(cells)
-    one = join(
-        ", ",
-        [
-            sql("cell.{cell} as {column}", cell=name(cell.column), column=name(column.id))
-            for column, cell in zip(filled, cells, strict=True)
-        ]
-        + blank,
+@dataclass(frozen=True)
+class Said:
+    """Where what the rows of an entity's records say is read from.
+
+    Attributes:
+        once: From the table `<entity>_said`, because most records have several rows. Else from
+            `cell`: nearly every row is a record of its own.
+        several: Some records have several rows.
+    """
+
+    once: bool
+    several: bool
+
+
+def make_said(db: Database, matcher: Matcher) -> Said:
+    """Make `<entity>_said` where most records have several rows, since those mostly say the same.
+
+    It has the different rows of each record once: `record_no`, its `parent_record`, the first
+    `row_no` that says so, and the cells.
+    """
+    records, several = db.row(
+        sql(
+            "select count(*), count(*) filter (row_count > 1) from {group}",
+            group=matcher.table("group"),
+        )
     )
-    many = join(
-        ", ",
-        [
+    said = Said(once=2 * several > records, several=several > 0)
+    if said.once:
+        db.run(
             sql(
-                "arg_min(cell.{cell}, cell.row_no) as {column}",
-                cell=name(cell.column),
-                column=name(column.id),
+                """
+                create or replace temp table {said} as
+                select row.record_no, any_value(found.parent_record) as parent_record,
+                    min(row.row_no) as row_no {cells}
+                from {row} as row
+                join {group} as found on found.record_no = row.record_no
+                join cell on cell.row_no = row.row_no
+                group by row.record_no {cells}
+                """,
+                said=matcher.table("said"),
+                row=matcher.table("row"),
+                group=matcher.table("group"),
+                cells=_led(name("cell", c.column) for c in matcher.cells.of(matcher.entity)),
             )
-            for column, cell in zip(filled, cells, strict=True)
-        ]
-        + blank,
+        )
+    return said
+
+
+def _rows_sql(matcher: Matcher, said: Said, cells: Iterable[Cell], *, alone: bool = False) -> Query:
+    """Some cells of the rows with their `record_no`, its `parent_record` and `row_no`.
+
+    Args:
+        alone: Where they are read from `cell`: those of the records of one row, else of the others.
+    """
+    wanted = _led(name("cell", cell.column) for cell in cells)
+    if said.once:
+        return sql(
+            "select record_no, parent_record, row_no {wanted} from {said} as cell",
+            wanted=wanted,
+            said=matcher.table("said"),
+        )
+    if alone:
+        return sql(
+            "select found.record_no, found.parent_record, cell.row_no {wanted} from cell"
+            " join {group} as found on found.record_no = cell.row_no and found.row_count = 1",
+            wanted=wanted,
+            group=matcher.table("group"),
+        )
+    return sql(
+        "select row.record_no, found.parent_record, row.row_no {wanted} from {row} as row"
+        " join {group} as found on found.record_no = row.record_no and found.row_count > 1"
+        " join cell on cell.row_no = row.row_no",
+        wanted=wanted,
+        group=matcher.table("group"),
+        row=matcher.table("row"),
     )
-    # Records of one row, mostly all persons, need no aggregation.
+
+
+def _led(columns: Iterable[Query]) -> Query:
+    return join("", (sql(", {c}", c=column) for column in columns))
+
+
+def make_incoming(db: Database, matcher: Matcher, shape: Shape, said: Said) -> None:
+    """Make `<entity>_incoming`. Where the rows of one record differ, the first filled cell counts."""
+    cells = [column.cell for column in shape.columns if column.cell is not None]
+    one, first = [], []
+    for column in shape.columns:
+        if column.cell is None:
+            value = chosen = sql("cast(null as {type})", type=_type(column))
+        else:
+            value = name(column.cell.column)
+            chosen = sql("arg_min({cell}, row_no)", cell=value)
+        one.append(sql("{v} as {column}", v=value, column=name(column.id)))
+        first.append(sql("{v} as {column}", v=chosen, column=name(column.id)))
+    parts = []
+    if not said.once:
+        # Records of one row, mostly all persons, need no aggregation.
+        parts.append(
+            sql(
+                "select record_no, {one} from ({rows})",
+                one=join(", ", one),
+                rows=_rows_sql(matcher, said, cells, alone=True),
+            )
+        )
+    if said.several:
+        parts.append(
+            sql(
+                "select record_no, {first} from ({rows}) group by record_no",
+                first=join(", ", first),
+                rows=_rows_sql(matcher, said, cells),
+            )
+        )
     db.run(
         sql(
-            """
-            create or replace table {incoming} as
-            select incoming.record_no, {one}
-            from {group} as incoming
-            join ({source}) as cell on cell.row_no = incoming.record_no
-            where incoming.row_count = 1
-            union all
-            select row.record_no, {many}
-            from {row} as row
-            join {group} as incoming on incoming.record_no = row.record_no and incoming.row_count > 1
-            join ({source}) as cell on cell.row_no = row.row_no
-            group by row.record_no
-            """,
+            "create or replace table {incoming} as {parts}",
             incoming=matcher.table("incoming"),
-            one=one,
-            many=many,
-            source=source,
-            group=matcher.table("group"),
-            row=matcher.table("row"),
+            parts=join(" union all ", parts),
         )
     )
 
 
-def report_differences(db: Database, matcher: Matcher, shape: Shape) -> None:
+def report_differences(db: Database, matcher: Matcher, shape: Shape, said: Said) -> None:
     """An issue for each cell that loses to an earlier row of the same record."""
     compared = [(c, c.cell) for c in shape.columns if c.cell is not None and c.cell.header]
     if not compared:
         return
+    several = sql("select record_no from {t} where row_count > 1", t=matcher.table("group"))
+    if said.once:
+        several = sql(
+            "select record_no from {t} group by record_no having count(*) > 1",
+            t=matcher.table("said"),
+        )
     differs = [
         # The plain comparison settles nearly all rows, before the normal forms are worked out.
         sql(
@@ -188,14 +259,14 @@ def report_differences(db: Database, matcher: Matcher, shape: Shape) -> None:
             create or replace temp table differing as
             select cell.*, row.record_no
             from {row} as row
-            join {group} as incoming on incoming.record_no = row.record_no and incoming.row_count > 1
+            join ({several}) as several on several.record_no = row.record_no
             join ({cells}) as cell on cell.row_no = row.row_no
             join {incoming} as chosen on chosen.record_no = row.record_no
             where row.row_no <> row.record_no -- the first row has the chosen cell, or none
                 and ({differs})
             """,
             row=matcher.table("row"),
-            group=matcher.table("group"),
+            several=several,
             cells=cells_sql([cell for _, cell in compared]),
             incoming=matcher.table("incoming"),
             differs=join(" or ", differs),
@@ -550,7 +621,7 @@ def children(matcher: Matcher) -> tuple[Child, ...]:
     return tuple(child for child in matcher.schema.children_of(matcher.entity) if child.id in used)
 
 
-def make_children(db: Database, matcher: Matcher, child: Child) -> None:
+def make_children(db: Database, matcher: Matcher, child: Child, said: Said) -> None:
     """Make a child's three tables: what a record has already is kept, what it lacks is added.
 
     Two values in one slot are the same when their normal forms are; the number written in two ways
@@ -561,61 +632,45 @@ def make_children(db: Database, matcher: Matcher, child: Child) -> None:
         name(f"{entity.id}_{child.id}_{kind}") for kind in ("incoming", "before", "after")
     )
     cells = [c for c in matcher.cells.of(entity) if c.target.multiple and c.target.child == child]
-    values = [
-        sql(
-            "select cell.row_no, {slot} as slot, {position} as position, cell.{cell} as value"
-            " from ({cells}) as cell where cell.{cell} is not null",
-            slot=cell.target.slot.id if cell.target.slot else "",
-            position=position,
-            cell=name(cell.column),
-            cells=cells_sql((cell,)),
-        )
-        for position, cell in enumerate(cells, start=1)
-    ]
     rule = matcher.cells.settings.child_action(child)
     form = child.form or Form.NAME
     country = sql("")
     if form is Form.PHONE:
         country = sql(
-            "{record} left join dialling on dialling.iso = coalesce(country.iso, {own})",
-            record=_record_country(entity),
+            "left join {iso} as country on country.record_no = row.{record}"
+            " left join dialling on dialling.iso = coalesce(country.iso, {own})",
+            iso=name(f"{entity.parent or entity.id}_iso"),
+            record=sql("parent_record") if entity.parent else sql("record_no"),
             own=matcher.cells.preferences.country,
         )
-    records, repeated = db.row(
-        sql(
-            "select count(*), count(*) filter (row_count > 1) from {group}",
-            group=matcher.table("group"),
-        )
-    )
 
-    def keyed(which: Query, *, distinct: bool = False) -> Query:
-        found = sql(
-            """
-            select row.record_no, row.row_no, v.slot, v.position, v.value
-            from ({values}) as v
-            join {row} as row on row.row_no = v.row_no
-            join {group} as found on found.record_no = row.record_no and {which}
-            """,
-            values=join(" union all ", values),
-            row=matcher.table("row"),
-            group=matcher.table("group"),
-            which=which,
+    def values(*, alone: bool = False) -> Query:
+        """One line for each value: its slot, and the place of its column among those of the slot."""
+        return join(
+            " union all ",
+            (
+                sql(
+                    "select record_no, parent_record, row_no, {slot} as slot, {position} as position,"
+                    " {cell} as value from ({rows}) where {cell} is not null",
+                    slot=cell.target.slot.id if cell.target.slot else "",
+                    position=position,
+                    cell=name(cell.column),
+                    rows=_rows_sql(matcher, said, (cell,), alone=alone),
+                )
+                for position, cell in enumerate(cells, start=1)
+            ),
         )
-        if distinct:
-            found = sql(
-                "select record_no, slot, value, min(row_no) as row_no, min(position) as position"
-                " from ({found}) group by record_no, slot, value",
-                found=found,
-            )
+
+    def keyed(rows: Query) -> Query:
         return sql(
             """
             select row.record_no, row.row_no, row.slot, row.position, row.value,
                 coalesce({key}, lower(trim(row.value))) as key
-            from ({found}) as row
+            from ({rows}) as row
             {country}
             """,
             key=transforms.normal_form(sql("row.value"), form),
-            found=found,
+            rows=rows,
             country=country,
         )
 
@@ -626,17 +681,17 @@ def make_children(db: Database, matcher: Matcher, child: Child) -> None:
             rows=rows,
         )
 
-    if 2 * repeated > records:
-        # Mostly the rows of one company say the same: normal forms are worked out once for them.
-        parts = [together(keyed(sql("true"), distinct=True))]
-    elif len(cells) > 1:
-        parts = [together(keyed(sql("true")))]
-    else:
-        # One row and one column make one value: most persons have nothing to bring together.
-        alone = keyed(sql("found.row_count = 1"))
-        parts = [sql("select record_no, slot, key, value, position from ({rows})", rows=alone)]
-        if repeated:
-            parts.append(together(keyed(sql("found.row_count > 1"))))
+    # One row and one column make one value: most persons have nothing to bring together.
+    parts = []
+    if not said.once:
+        alone = keyed(values(alone=True))
+        parts.append(
+            together(alone)
+            if len(cells) > 1
+            else sql("select record_no, slot, key, value, position from ({rows})", rows=alone)
+        )
+    if said.several:
+        parts.append(together(keyed(values())))
     db.run(
         sql(
             "create or replace table {table} as {parts}",
@@ -700,20 +755,6 @@ def make_children(db: Database, matcher: Matcher, child: Child) -> None:
         )
     )
     set_children(db, matcher, child)
-
-
-def _record_country(entity: Entity) -> Query:
-    if entity.parent:
-        return sql(
-            "join {match} as match on match.record_no = row.record_no"
-            " left join {iso} as country on country.record_no = match.parent_record",
-            match=name(f"{entity.id}_match"),
-            iso=name(f"{entity.parent}_iso"),
-        )
-    return sql(
-        "left join {iso} as country on country.record_no = row.record_no",
-        iso=name(f"{entity.id}_iso"),
-    )
 
 
 def _make_known_children(db: Database, matcher: Matcher, child: Child, before: Query) -> None:
