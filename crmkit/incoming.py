@@ -345,7 +345,7 @@ def _faults(cell: Cell, cells: Cells) -> list[_Fault]:
     """What makes a cell unusable."""
     text, field = name("raw", cell.column), cell.target.field
     faults = []
-    if not cell.texts.plain:
+    if not cell.texts.plain or cell.texts.blanks:
         faults.append(
             _Fault(
                 IssueCode.ERROR_CELL,

@@ -675,9 +675,13 @@ def make_children(db: Database, matcher: Matcher, child: Child, said: Said) -> N
         )
 
     def together(rows: Query) -> Query:
+        """The first of the values that are the same, in the order of the columns, then of the rows."""
         return sql(
-            "select record_no, slot, key, arg_min(value, row_no) as value, min(position) as position"
-            " from ({rows}) group by record_no, slot, key",
+            "select record_no, slot, key, value,"
+            " row_number() over (partition by record_no, slot order by position, row_no) as position"
+            " from (select record_no, slot, key, arg_min(value, row_no) as value,"
+            " min(position) as position, min(row_no) as row_no"
+            " from ({rows}) group by record_no, slot, key)",
             rows=rows,
         )
 
