@@ -413,13 +413,14 @@ def _first_words(error: Exception) -> str:
 
 def _configure(connection: duckdb.DuckDBPyConnection, spill: Path) -> None:
     # The progress bar draws a widget of its own in notebooks; Python variables must not become
-    # tables; nothing is ever fetched from a network.
+    # tables; nothing is ever fetched from a network; a new CRM is one that every DuckDB can read.
     for setting in (
         "set enable_progress_bar = false",
         "set python_enable_replacements = false",
         "set autoinstall_known_extensions = false",
         "set autoload_known_extensions = false",
         "set preserve_insertion_order = false",
+        "set storage_compatibility_version = 'v1.0.0'",
     ):
         connection.execute(setting)
     connection.execute("set memory_limit = $limit", {"limit": MEMORY_LIMIT})

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from crmkit import crm
-from crmkit.database import in_memory
+from crmkit.database import in_memory, opened_as
 from crmkit.errors import StorageError
+from crmkit.samples import SAMPLES, sample_workspace
 from crmkit.sql import sql
 from crmkit.workspace import Workspace
+from tests.crm_kit import new_workspace
 
 FORMAT_1 = Path(__file__).parent / "data" / "crm-format-1.sql"
 """The tables of a CRM of format 1, as the program of that time wrote them."""
@@ -109,6 +112,51 @@ def test_a_newer_crm_is_left_alone(tmp_path: Path) -> None:
     workspace = Workspace.create(tmp_path / "new")
     with workspace.writing() as db:
         db.run(sql("update crm.meta set format = {f}", f=crm.FORMAT + 1))
+
+    with pytest.raises(StorageError, match="newer version"):
+        Workspace.open(tmp_path / "new")
+
+
+def storage_format(path: Path) -> str:
+    with opened_as(path, "crm", read_only=True) as db:
+        return str(
+            db.value(
+                sql(
+                    "select tags['storage_version'] from duckdb_databases()"
+                    " where database_name = 'crm'"
+                )
+            )
+        )
+
+
+def test_every_duckdb_can_read_a_crm(tmp_path: Path) -> None:
+    """Also one that was written to, its backup, and one that is written anew to forget somebody."""
+    workspace = sample_workspace(tmp_path)
+    session = workspace.new_import()
+    session.load(SAMPLES / "customers-update.xlsx")
+    session.preview()
+    session.commit()
+    paths = [workspace.crm_path, *(workspace.path / "backups").glob("*.duckdb")]
+
+    before = [storage_format(path) for path in paths]
+    workspace.forget(1)
+
+    assert ["v1.0.0+"] * 2 == before
+    assert "v1.0.0+" == storage_format(workspace.crm_path)
+
+
+def test_a_crm_of_a_later_duckdb_is_refused_in_plain_words(tmp_path: Path) -> None:
+    workspace = new_workspace(tmp_path / "new")
+    content = bytearray(workspace.crm_path.read_bytes())
+    content[12:20] = (998).to_bytes(8, "little")  # the format's number, after the mark DUCK
+    workspace.crm_path.write_bytes(content)
+    # DuckDB says which checksum the changed header must have.
+    with pytest.raises(duckdb.Error) as raised:
+        duckdb.connect(str(workspace.crm_path))
+    found = re.search(r"computed checksum (\d+)", str(raised.value))
+    assert found
+    content[:8] = int(found[1]).to_bytes(8, "little")
+    workspace.crm_path.write_bytes(content)
 
     with pytest.raises(StorageError, match="newer version"):
         Workspace.open(tmp_path / "new")
