@@ -175,6 +175,9 @@ class Database:
             # What memory cannot hold goes to the disk of the workspace, which has room for it.
             self._may_spill_here = True
             self.attempt(sql("set temp_directory = {t}", t=literal(str(spill_folder(path.parent)))))
+        if not read_only:
+            # A new CRM is one that every DuckDB can read. Not set everywhere: it changes trees of SQL.
+            self.run(sql("set storage_compatibility_version = 'v1.0.0'"))
         mode = sql(" (read_only)") if read_only else sql("")
         attach = sql(
             "attach {path} as {alias}{mode}", path=literal(str(path)), alias=name(alias), mode=mode
@@ -413,14 +416,13 @@ def _first_words(error: Exception) -> str:
 
 def _configure(connection: duckdb.DuckDBPyConnection, spill: Path) -> None:
     # The progress bar draws a widget of its own in notebooks; Python variables must not become
-    # tables; nothing is ever fetched from a network; a new CRM is one that every DuckDB can read.
+    # tables; nothing is ever fetched from a network.
     for setting in (
         "set enable_progress_bar = false",
         "set python_enable_replacements = false",
         "set autoinstall_known_extensions = false",
         "set autoload_known_extensions = false",
         "set preserve_insertion_order = false",
-        "set storage_compatibility_version = 'v1.0.0'",
     ):
         connection.execute(setting)
     connection.execute("set memory_limit = $limit", {"limit": MEMORY_LIMIT})

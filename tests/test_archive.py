@@ -110,3 +110,22 @@ def test_a_damaged_zip_is_refused_with_a_message(tmp_path: Path) -> None:
 
     with pytest.raises(SourceError, match="damaged"):
         sources.inspect(path)
+
+
+@pytest.mark.parametrize("name", ["contacts.zip", "list.xlsx", "list.ods"])
+def test_a_zip_that_asks_for_a_later_program_is_refused_with_a_message(
+    tmp_path: Path, name: str
+) -> None:
+    """Python raises its own kind of error for a number that no zip has yet."""
+    path = tmp_path / name
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("contacts.vcf", "BEGIN:VCARD\nFN:Ann Berg\nEND:VCARD\n")
+    content = bytearray(path.read_bytes())
+    directory = content.index(b"PK\x01\x02")
+    content[directory + 6] = 64  # the version that is needed to unpack, times ten
+    path.write_bytes(content)
+
+    with pytest.raises(SourceError) as raised:
+        sources.inspect(path)
+
+    assert raised.value.mend

@@ -149,7 +149,7 @@ def _kind_of_document(path: Path) -> str:
         try:
             with zipfile.ZipFile(file) as archive:
                 names = set(archive.namelist())
-        except (zipfile.BadZipFile, ValueError, OSError):
+        except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError):
             return ""
     return next((kind for part, kind in _PARTS.items() if part in names), "")
 

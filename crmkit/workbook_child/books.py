@@ -217,6 +217,9 @@ def _is_sparse(path: str, content: bytes | None) -> bool:
 
 
 def _is_locked_ods(path: str) -> bool:
-    with suppress(zipfile.BadZipFile, KeyError, OSError), zipfile.ZipFile(path) as archive:
+    with (
+        suppress(zipfile.BadZipFile, KeyError, OSError, NotImplementedError),
+        zipfile.ZipFile(path) as archive,
+    ):
         return b"encryption-data" in archive.read("META-INF/manifest.xml")
     return False
