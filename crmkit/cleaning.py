@@ -22,7 +22,7 @@ from crmkit.errors import MappingError
 from crmkit.expressions import VALUE
 from crmkit.mapping import MadeColumn
 from crmkit.mapping import Mapping as ColumnsMapping
-from crmkit.sql import Query, join, name, sql
+from crmkit.sql import Query, join, led, name, sql
 from crmkit.steps import AnyStep, Expression, Fault, Pattern, Place, country_codes
 
 _SAMPLE_ROWS: Final = 5_000
@@ -221,7 +221,7 @@ def _make_source(
         sql(
             "create or replace {temp} table stepped as select row_no {kept} from ({query})",
             temp=temp,
-            kept=_led(kept),
+            kept=led(kept),
             query=query,
         )
     )
@@ -383,7 +383,7 @@ def _stepped_sql(
     columns = [entry.column for entry in mapping.columns if entry.column not in made_ids]
     file = [sql("{c} as {file}", c=name(column), file=name(f"file {column}")) for column in columns]
     db.run(sql("create or replace temp table step_word (step varchar, text varchar, word varchar)"))
-    query = sql("select row_no {file} from {rows}", file=_led(file), rows=rows)
+    query = sql("select row_no {file} from {rows}", file=led(file), rows=rows)
     lines = [
         _Line(
             column,
@@ -412,7 +412,7 @@ def _stepped_sql(
             )
             for column in columns
         ]
-        query = sql("select * {clean} from ({query})", clean=_led(clean), query=query)
+        query = sql("select * {clean} from ({query})", clean=led(clean), query=query)
         joined = [
             _Line(
                 one.id,
@@ -509,7 +509,7 @@ def _through(db: Database, query: Query, lines: list[_Line], once: Collection[_L
         )
         for line in stepping
     ]
-    query = sql("select * {starts} from ({query})", starts=_led(starts), query=query)
+    query = sql("select * {starts} from ({query})", starts=led(starts), query=query)
     stages = [(line, line.layers()) for line in stepping]
     for depth in range(max((len(layers) for _, layers in stages), default=0)):
         here = [(line, layers[depth]) for line, layers in stages if depth < len(layers)]
@@ -522,7 +522,7 @@ def _through(db: Database, query: Query, lines: list[_Line], once: Collection[_L
         return query
     return sql(
         "select layer.* {values} from ({query}) as layer {joins}",
-        values=_led(
+        values=led(
             name(line.once, c) for line in looked_up for c in (line.column, f"{line.column} fault")
         ),
         query=query,
@@ -642,7 +642,3 @@ def _list_faults(db: Database, line: _Line, *, made: bool) -> None:
         db.run(sql("alter table stepped drop column {c}", c=line.fault))
         if made:
             db.run(sql("alter table stepped drop column {c}", c=line.at_first))
-
-
-def _led(queries: Iterable[Query]) -> Query:
-    return join("", (sql(", {query}", query=query) for query in queries))

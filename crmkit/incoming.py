@@ -19,7 +19,7 @@ from crmkit.entities import PERSON, Entity, FieldType, Form, Schema, Target
 from crmkit.errors import Level
 from crmkit.mapping import Mapping
 from crmkit.settings import Settings, UnknownItem
-from crmkit.sql import Query, join, name, names, sql
+from crmkit.sql import Query, join, led, name, names, sql
 
 _LONGEST_ITEM: Final = 239  # SuperOffice's length of a list item's name
 
@@ -259,7 +259,7 @@ def make_cell_table(db: Database, cells: Cells) -> None:
                     *(sql("coalesce({lost}, false)", lost=lost) for lost in zeros),
                 ),
             ),
-            faults=_leading_comma(
+            faults=led(
                 sql(
                     "coalesce({conditions}, false) as {column}",
                     conditions=join(" or ", conditions),
@@ -269,7 +269,7 @@ def make_cell_table(db: Database, cells: Cells) -> None:
             ),
             raw=_raw_sql(cells, cells.cells),
             joins=join(" ", (_list_join(cell, name("raw", cell.column)) for cell in listed)),
-            values=_leading_comma(
+            values=led(
                 sql("{value} as {column}", value=_value(cell, cells), column=name(cell.column))
                 for cell in cells.cells
             ),
@@ -281,7 +281,7 @@ def cells_sql(wanted: Iterable[Cell]) -> Query:
     """Some of the typed cells of every row that is not left out: `row_no`, `iso`, the cells."""
     return sql(
         "select row_no, iso {columns} from cell",
-        columns=_leading_comma(name(cell.column) for cell in wanted),
+        columns=led(name(cell.column) for cell in wanted),
     )
 
 
@@ -293,7 +293,7 @@ def _raw_sql(cells: Cells, wanted: Iterable[Cell], staged: Query | None = None) 
         " anti join left_out on left_out.row_no = staged.row_no {join}",
         staged=staged or name("source"),
         iso=sql("of_country.code") if country else sql("cast(null as varchar)"),
-        texts=_leading_comma(
+        texts=led(
             sql("{raw} as {column}", raw=cell.raw, column=name(cell.column)) for cell in wanted
         ),
         join=_list_join(country[0], country[0].raw, "of_country") if country else sql(""),
@@ -307,10 +307,6 @@ def _list_join(cell: Cell, text: Query, alias: str = "") -> Query:
         list=cell.target.field.list,
         text=text,
     )
-
-
-def _leading_comma(queries: Iterable[Query]) -> Query:
-    return join("", (sql(", {query}", query=query) for query in queries))
 
 
 def _value(cell: Cell, cells: Cells) -> Query:

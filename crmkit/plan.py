@@ -178,11 +178,10 @@ def make_plan(
         db: The import's file, with the tables `staged` and `left_out`.
         progress: Told the share done and what is being done; may raise CancelledError.
     """
-    cells = make_cells(mapping, schema, settings, preferences)
-    plan = outline(cells, mapping, schema, revision=crm.revision(db))
     progress(0.0, "Reading the cells")
     make_source(db, mapping, preferences.country)
     cells = make_cells(mapping, schema, settings, preferences, look(db, mapping))
+    plan = outline(cells, mapping, schema, revision=crm.revision(db))
     transforms.make_dialling(db)
     make_number_signs(db, cells)
     make_list_values(db, cells)

@@ -24,7 +24,7 @@ from crmkit.errors import Level
 from crmkit.incoming import Cell, IssueCode, cells_sql
 from crmkit.matching import Matcher
 from crmkit.settings import Action, ChildAction, Write
-from crmkit.sql import Query, join, name, sql
+from crmkit.sql import Query, join, led, name, sql
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ def make_said(db: Database, matcher: Matcher) -> Said:
                 said=matcher.table("said"),
                 row=matcher.table("row"),
                 group=matcher.table("group"),
-                cells=_led(name("cell", c.column) for c in matcher.cells.of(matcher.entity)),
+                cells=led(name("cell", c.column) for c in matcher.cells.of(matcher.entity)),
             )
         )
     return said
@@ -164,7 +164,7 @@ def _rows_sql(matcher: Matcher, said: Said, cells: Iterable[Cell], *, alone: boo
     Args:
         alone: Where they are read from `cell`: those of the records of one row, else of the others.
     """
-    wanted = _led(name("cell", cell.column) for cell in cells)
+    wanted = led(name("cell", cell.column) for cell in cells)
     if said.once:
         return sql(
             "select record_no, parent_record, row_no {wanted} from {said} as cell",
@@ -186,10 +186,6 @@ def _rows_sql(matcher: Matcher, said: Said, cells: Iterable[Cell], *, alone: boo
         group=matcher.table("group"),
         row=matcher.table("row"),
     )
-
-
-def _led(columns: Iterable[Query]) -> Query:
-    return join("", (sql(", {c}", c=column) for column in columns))
 
 
 def make_incoming(db: Database, matcher: Matcher, shape: Shape, said: Said) -> None:
@@ -645,7 +641,7 @@ def make_children(db: Database, matcher: Matcher, child: Child, said: Said) -> N
         )
 
     def values(*, alone: bool = False) -> Query:
-        """One line for each value: its slot, and the place of its column among those of the slot."""
+        """One line for each value: its slot, and the place of its column."""
         return join(
             " union all ",
             (

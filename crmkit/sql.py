@@ -87,6 +87,11 @@ def join(separator: LiteralString, queries: Iterable[Query]) -> Query:
     return Query(tuple(pieces))
 
 
+def led(queries: Iterable[Query]) -> Query:
+    """Pieces that go on a list: each has a comma in front, so that none is needed where there is none."""
+    return join("", (sql(", {query}", query=query) for query in queries))
+
+
 def literal(text: str) -> Query:
     """A text constant, for the few places where DuckDB takes no bound value (ATTACH, COPY)."""
     return Query(("'" + text.replace("\x00", "").replace("'", "''") + "'",))

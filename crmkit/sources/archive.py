@@ -34,7 +34,7 @@ def is_archive(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             names = set(archive.namelist())
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+    except others.NO_ZIP:
         return False
     return bool(names) and names.isdisjoint(_OFFICE)
 
@@ -140,7 +140,7 @@ def _pieces(path: Path, archive: zipfile.ZipFile, name: str) -> Iterator[bytes]:
 def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
     try:
         archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+    except others.NO_ZIP as error:
         raise _damaged(path) from error
     with archive:
         yield archive

@@ -9,6 +9,9 @@ from typing import BinaryIO, Final
 
 from crmkit.errors import SourceError
 
+NO_ZIP: Final = (zipfile.BadZipFile, OSError, ValueError, NotImplementedError)
+"""What Python raises for a file that is no zip, or a damaged one: the last for a version unknown to it."""
+
 _STARTS: Final = {
     b"%PDF": "a PDF document",
     b"\x89PNG": "a picture",
@@ -149,7 +152,7 @@ def _kind_of_document(path: Path) -> str:
         try:
             with zipfile.ZipFile(file) as archive:
                 names = set(archive.namelist())
-        except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError):
+        except NO_ZIP:
             return ""
     return next((kind for part, kind in _PARTS.items() if part in names), "")
 
